@@ -1,0 +1,3 @@
+//! The command line of Segue.
+
+fn main() {}

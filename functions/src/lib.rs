@@ -1,0 +1,1 @@
+//! The Lambda functions of Segue: one thin main each around a function of the domain.
