@@ -1,0 +1,128 @@
+//! What one migration is: the typed content of `migration.yaml`.
+//!
+//! A [`Definition`] that exists is possible: every limit that can be checked without a table has been
+//! checked when it was read ([`Definition::from_yaml`]), so the rest of the crate never checks again. It
+//! also travels as JSON, inside the plan, to every worker.
+
+mod bounds;
+mod condition;
+mod step;
+mod template;
+
+pub use bounds::{Percentage, TotalSegments};
+pub use condition::{Comparison, Condition};
+pub use step::{Conversion, Step};
+pub use template::{Operand, Part, Template, TemplateType};
+
+use serde::{Deserialize, Serialize};
+
+use crate::item::{AttributeType, Path};
+
+/// One migration, as `migration.yaml` describes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Definition {
+    /// The migration's name: letters, digits, `-` and `_`, at most 64 characters; part of every run's id.
+    pub migration: String,
+    /// The table that is changed in place.
+    pub source: Source,
+    /// Which items are transformed; `None` is all of them.
+    #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+    /// What is done to each chosen item, in order.
+    pub transform: Vec<Step>,
+    /// A top-level attribute that an item gets together with its change, and that keeps it from being
+    /// changed a second time (R3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+    /// Into how many segments the scan is divided.
+    pub segments: TotalSegments,
+    /// Whether an on-demand backup is taken, and waited for, before the first write.
+    pub backup: bool,
+    /// The capacity that the table is raised to while the run lasts; `None` leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prewarm: Option<Prewarm>,
+    /// How many items may fail before the run does.
+    pub tolerated_failures: ToleratedFailures,
+}
+
+/// The table a migration reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The table's name: 3 to 255 characters of `a-zA-Z0-9_.-`.
+    pub table: String,
+    /// The key schema. Needed where the embedded database has to create the table; checked against the
+    /// real one everywhere else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeySchema>,
+}
+
+/// A table's primary key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeySchema {
+    /// The partition key.
+    pub partition: KeyAttribute,
+    /// The sort key, where the table has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sort: Option<KeyAttribute>,
+}
+
+impl KeySchema {
+    /// The key attributes: the partition key, then the sort key where there is one.
+    pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
+        std::iter::once(&self.partition).chain(self.sort.as_ref())
+    }
+
+    /// Whether `name` is a key attribute.
+    pub fn contains(&self, name: &str) -> bool {
+        self.attributes().any(|key| key.name == name)
+    }
+}
+
+/// One attribute of a primary key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyAttribute {
+    /// The attribute's name.
+    pub name: String,
+    /// Its type: `S`, `N` or `B`; DynamoDB takes no other in a key.
+    #[serde(rename = "type")]
+    pub kind: AttributeType,
+}
+
+/// Provisioned units that a table is raised to, never lowered, while a run lasts (R12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prewarm {
+    /// Read units a second, 1 to [`Prewarm::MAX_UNITS`].
+    pub read_units: u32,
+    /// Write units a second, 1 to [`Prewarm::MAX_UNITS`].
+    pub write_units: u32,
+}
+
+impl Prewarm {
+    /// The units of the TypeScript original, which `--prewarm` alone stands for.
+    pub const DEFAULT: Self = Self { read_units: 12_000, write_units: 4_000 };
+    /// The table quota that an account starts with, in each direction (DynamoDB service quotas). An
+    /// account may have more; DynamoDB then decides.
+    pub const DEFAULT_TABLE_QUOTA: u32 = 40_000;
+    /// More than any account is given; a guard against a slipped digit.
+    pub const MAX_UNITS: u32 = 10_000_000;
+}
+
+/// How many failed items a run bears (R19).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToleratedFailures {
+    /// The share of the scanned items that may fail; 0 bears none.
+    pub percentage: Percentage,
+}
+
+impl Definition {
+    /// Every path that the transform writes, with the step that writes it; a function's are not known.
+    pub fn written_paths(&self) -> impl Iterator<Item = (&Step, &Path)> {
+        self.transform.iter().flat_map(|step| step.written_paths().into_iter().map(move |path| (step, path)))
+    }
+}
