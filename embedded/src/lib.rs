@@ -1,1 +1,21 @@
 //! An in-process AWS for rehearsal: DynamoDB behind the real SDK client, with capacity that is enforced.
+
+mod batch;
+mod capacity;
+mod clock;
+mod control;
+mod database;
+mod engine;
+mod error;
+mod http;
+mod metered;
+mod operations;
+mod reply;
+mod scan;
+mod schema;
+mod table;
+mod tokens;
+mod wire;
+
+pub use database::{Embedded, Options};
+pub use error::{Error, ErrorKind, Result};

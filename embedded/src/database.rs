@@ -1,0 +1,160 @@
+//! [`Embedded`], the handle: opening, closing, and the way of a request through it.
+
+use std::fmt;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+
+use crate::engine::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::http::{InProcess, client_builder};
+use crate::operations;
+use crate::reply::{Fault, Reply};
+
+/// How the database behaves.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// Whether requests beyond a table's capacity are throttled. Default: yes.
+    pub enforce_capacity: bool,
+    /// How long UpdateTable takes; the table is `UPDATING` and goes on as before meanwhile. Default: no time.
+    pub update_takes: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { enforce_capacity: true, update_takes: Duration::ZERO }
+    }
+}
+
+impl Options {
+    /// Whether requests beyond a table's capacity are throttled.
+    pub fn enforce_capacity(mut self, enforce: bool) -> Self {
+        self.enforce_capacity = enforce;
+        self
+    }
+
+    /// How long UpdateTable takes.
+    pub fn update_takes(mut self, duration: Duration) -> Self {
+        self.update_takes = duration;
+        self
+    }
+}
+
+/// A DynamoDB in this process, on one SQLite file. Clones share it; the last one closes it.
+///
+/// Calls need a tokio runtime, of any flavour. Time is tokio's: under a paused clock throttling, burst credit
+/// and updates follow it.
+#[derive(Clone)]
+pub struct Embedded {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    // The order matters: the engine closes its files before the lock is given up and the folder removed.
+    engine: Arc<Mutex<Engine>>,
+    requests: AtomicU64,
+    folder: PathBuf,
+    _lock: File,
+    _temporary: Option<TempDir>,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Embedded").field("folder", &self.inner.folder).finish_non_exhaustive()
+    }
+}
+
+impl Embedded {
+    /// Opens the database in a file, or makes it. A table that was half loaded when its process died is gone.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Locked`] when another process, or another `Embedded` of this one, has it open.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        Self::open_in(path.as_ref(), options, None)
+    }
+
+    /// Makes a database that lives as long as its handles.
+    pub fn temporary(options: Options) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("embedded-").tempdir();
+        let folder = folder.map_err(|error| Error::because(ErrorKind::Io, "can't make a temporary folder", error))?;
+        Self::open_in(&folder.path().join("database"), options, Some(folder))
+    }
+
+    fn open_in(path: &Path, options: Options, temporary: Option<TempDir>) -> Result<Self> {
+        let lock = lock(path)?;
+        let name = path
+            .to_str()
+            .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("the path {} is not valid UTF-8", path.display())))?;
+        let engine = Engine::open(name, temporary.is_none(), options)?;
+        let inner = Inner {
+            engine: Arc::new(Mutex::new(engine)),
+            requests: AtomicU64::new(0),
+            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+            _lock: lock,
+            _temporary: temporary,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A client of this database, with the SDK's own retries. See [`Embedded::client_builder`] for others.
+    pub fn client(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(self.client_builder().build())
+    }
+
+    /// The configuration of a client, to be tuned: retries, interceptors, timeouts.
+    pub fn client_builder(&self) -> aws_sdk_dynamodb::config::Builder {
+        client_builder(self)
+    }
+
+    /// The HTTP client that takes requests to this database, for a configuration made elsewhere. It answers
+    /// whatever the endpoint, the region and the credentials are.
+    pub fn http_client(&self) -> SharedHttpClient {
+        SharedHttpClient::new(InProcess(self.clone()))
+    }
+
+    /// Answers one request. The SDK's client and the server both come through here: what should happen to
+    /// every request (faults, latency, counting) belongs around this call.
+    pub(crate) async fn respond(&self, target: &str, body: Vec<u8>) -> (String, Reply) {
+        let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
+        let request_id = format!("{number:0>52X}");
+        let operation = target.rsplit_once('.').map_or("", |(_, operation)| operation).to_owned();
+        let reply = self.with_engine(move |engine| operations::answer(engine, &operation, &body)).await;
+        let reply = reply.unwrap_or_else(|_| Err(Fault::internal("the request failed inside the database")));
+        (request_id, reply.into())
+    }
+
+    /// Runs something on the engine, off the async threads. Waiters come in turn, and only the one whose turn
+    /// it is holds a thread.
+    pub(crate) async fn with_engine<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Engine) -> T + Send + 'static,
+    ) -> Result<T> {
+        let mut engine = self.inner.engine.clone().lock_owned().await;
+        let done = tokio::task::spawn_blocking(move || run(&mut engine)).await;
+        done.map_err(|error| Error::because(ErrorKind::Database, "the database failed in the middle of a call", error))
+    }
+}
+
+/// Takes the lock beside the database file. (Not of the file itself: closing a second handle on it would
+/// release SQLite's own locks.)
+fn lock(path: &Path) -> Result<File> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let cant = |error| Error::because(ErrorKind::Io, format!("can't open the database file {}", path.display()), error);
+    let lock = File::options().create(true).truncate(false).write(true).open(&name).map_err(cant)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(std::fs::TryLockError::WouldBlock) => Err(Error::new(
+            ErrorKind::Locked,
+            format!("another process has the database file {} open; end it or use another file", path.display()),
+        )),
+        Err(std::fs::TryLockError::Error(error)) => Err(cant(error)),
+    }
+}

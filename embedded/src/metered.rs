@@ -1,0 +1,137 @@
+//! The operations that take units: what each asks for before it runs, and where its response reports what it
+//! took. One entry of [`metered!`] per operation; the table in [`crate::operations`] names them.
+
+use std::collections::HashMap;
+
+use dynoxide::storage::Storage;
+use dynoxide::types::AttributeValue;
+use dynoxide::{DynoxideError, actions};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::capacity::demand::Demand;
+use crate::capacity::report::Report;
+use crate::engine::{Engine, settle};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// A request whose units are charged.
+pub(crate) trait Metered: DeserializeOwned {
+    type Response: Serialize;
+
+    /// What it asks for.
+    fn demands(&self, engine: &Engine) -> Vec<Demand>;
+
+    /// Which report the caller asked for; `Some("INDEXES")` is the full one.
+    fn mode(&mut self) -> &mut Option<String>;
+
+    /// Runs it, regardless of capacity.
+    fn run(self, storage: &Storage) -> Result<Self::Response, DynoxideError>;
+
+    /// The report in its response.
+    fn report(response: &mut Self::Response) -> &mut impl Report;
+}
+
+macro_rules! metered {
+    ($($operation:ident :: $request:ident -> $response:ident, $demands:expr;)*) => {$(
+        impl Metered for actions::$operation::$request {
+            type Response = actions::$operation::$response;
+
+            fn demands(&self, engine: &Engine) -> Vec<Demand> {
+                let demands: fn(&Self, &Engine) -> Vec<Demand> = $demands;
+                demands(self, engine)
+            }
+
+            fn mode(&mut self) -> &mut Option<String> {
+                &mut self.return_consumed_capacity
+            }
+
+            fn run(self, storage: &Storage) -> Result<Self::Response, DynoxideError> {
+                settle(actions::$operation::execute(storage, self))
+            }
+
+            fn report(response: &mut Self::Response) -> &mut impl Report {
+                &mut response.consumed_capacity
+            }
+        }
+    )*};
+}
+
+metered! {
+    get_item::GetItemRequest -> GetItemResponse, |it, _| vec![Demand::read(&it.table_name, None)];
+    query::QueryRequest -> QueryResponse, |it, _| vec![Demand::read(&it.table_name, it.index_name.as_deref())];
+    scan::ScanRequest -> ScanResponse, |it, _| vec![Demand::read(&it.table_name, it.index_name.as_deref())];
+    put_item::PutItemRequest -> PutItemResponse, |it, engine| vec![put(engine, &it.table_name, &it.item)];
+    delete_item::DeleteItemRequest -> DeleteItemResponse, |it, engine| {
+        vec![at_key(engine, &it.table_name, &it.key, None)]
+    };
+    update_item::UpdateItemRequest -> UpdateItemResponse, |it, engine| {
+        vec![at_key(engine, &it.table_name, &it.key, it.expression_attribute_values.as_ref())]
+    };
+    batch_get_item::BatchGetItemRequest -> BatchGetItemResponse, |it, _| {
+        it.request_items.keys().map(|table| Demand::read(table, None)).collect()
+    };
+    batch_write_item::BatchWriteItemRequest -> BatchWriteItemResponse, |it, engine| {
+        let of_table = |(table, requests): (&String, &Vec<_>)| -> Vec<Demand> {
+            requests.iter().filter_map(|request| batch_write(engine, table, request)).collect()
+        };
+        it.request_items.iter().flat_map(of_table).collect()
+    };
+    transact_get_items::TransactGetItemsRequest -> TransactGetItemsResponse, |it, _| {
+        it.transact_items.iter().map(|item| Demand::read(&item.get.table_name, None)).collect()
+    };
+    transact_write_items::TransactWriteItemsRequest -> TransactWriteItemsResponse, |it, engine| {
+        it.transact_items.iter().filter_map(|item| transact_write(engine, item)).map(doubled).collect()
+    };
+    execute_statement::ExecuteStatementRequest -> ExecuteStatementResponse, |it, _| {
+        Demand::statement(&it.statement).into_iter().collect()
+    };
+    execute_transaction::ExecuteTransactionRequest -> ExecuteTransactionResponse, |it, _| {
+        it.transact_statements.iter().filter_map(|it| Demand::statement(&it.statement)).collect()
+    };
+    batch_execute_statement::BatchExecuteStatementRequest -> BatchExecuteStatementResponse, |it, _| {
+        it.statements.iter().filter_map(|it| Demand::statement(&it.statement)).collect()
+    };
+}
+
+/// One request of a BatchWriteItem.
+pub(crate) fn batch_write(
+    engine: &Engine,
+    table: &str,
+    request: &actions::batch_write_item::WriteRequest,
+) -> Option<Demand> {
+    match (&request.put_request, &request.delete_request) {
+        (Some(it), _) => Some(put(engine, table, &it.item)),
+        (None, Some(it)) => Some(at_key(engine, table, &it.key, None)),
+        (None, None) => None,
+    }
+}
+
+fn transact_write(engine: &Engine, item: &actions::transact_write_items::TransactWriteItem) -> Option<Demand> {
+    let of_put = item.put.as_ref().map(|it| put(engine, &it.table_name, &it.item));
+    let of_update = || {
+        let it = item.update.as_ref()?;
+        Some(at_key(engine, &it.table_name, &it.key, it.expression_attribute_values.as_ref()))
+    };
+    let of_delete = || item.delete.as_ref().map(|it| at_key(engine, &it.table_name, &it.key, None));
+    let of_check = || item.condition_check.as_ref().map(|it| at_key(engine, &it.table_name, &it.key, None));
+    of_put.or_else(of_update).or_else(of_delete).or_else(of_check)
+}
+
+/// A put costs the larger of the item that it writes and the one that it replaces.
+fn put(engine: &Engine, table: &str, item: &Item) -> Demand {
+    let bytes = dynoxide::types::item_size(item).max(engine.stored_bytes(table, item));
+    Demand::write(table, dynoxide::types::write_capacity_units(bytes))
+}
+
+/// A write to a key costs at least the item that stands there, or the key and the values that it sets.
+fn at_key(engine: &Engine, table: &str, key: &Item, values: Option<&Item>) -> Demand {
+    let given = dynoxide::types::item_size(key) + values.map_or(0, dynoxide::types::item_size);
+    let bytes = given.max(engine.stored_bytes(table, key));
+    Demand::write(table, dynoxide::types::write_capacity_units(bytes))
+}
+
+/// A transaction prepares and commits: every unit twice.
+fn doubled(demand: Demand) -> Demand {
+    Demand { units: demand.units.map(|units| units * 2.0), ..demand }
+}

@@ -1,0 +1,101 @@
+//! What a request is answered with, and how a refusal looks on the wire: DynamoDB's JSON, its `__type` and
+//! its status code.
+
+use dynoxide::DynoxideError;
+use serde_json::{Value, json};
+
+/// A whole answer: the HTTP status and the JSON body.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) body: Vec<u8>,
+}
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// The engine's own errors carry their items and cancellation reasons.
+    Engine(Box<DynoxideError>),
+    /// Errors that the engine doesn't know.
+    Service { code: &'static str, message: String, throttling_reasons: Vec<ThrottlingReason> },
+}
+
+/// Which limit throttled: the documented reason and the ARN of the table or index.
+#[derive(Debug, Clone)]
+pub(crate) struct ThrottlingReason {
+    pub(crate) reason: String,
+    pub(crate) resource: String,
+}
+
+pub(crate) type Answer<T = Vec<u8>> = std::result::Result<T, Fault>;
+
+const DYNAMODB: &str = "com.amazonaws.dynamodb.v20120810#";
+const CORAL: &str = "com.amazon.coral.service#";
+/// The exceptions that every AWS service shares live in another namespace than DynamoDB's own.
+const SHARED: [&str; 2] = ["UnknownOperationException", "SerializationException"];
+
+impl Fault {
+    pub(crate) fn service(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Service { code, message: message.into(), throttling_reasons: Vec::new() }
+    }
+
+    pub(crate) fn validation(message: impl Into<String>) -> Self {
+        DynoxideError::ValidationException(message.into()).into()
+    }
+
+    pub(crate) fn unknown_operation() -> Self {
+        Self::service("UnknownOperationException", "")
+    }
+
+    pub(crate) fn internal(message: impl std::fmt::Display) -> Self {
+        DynoxideError::InternalServerError(message.to_string()).into()
+    }
+
+    pub(crate) fn is_failed_condition(&self) -> bool {
+        matches!(self, Self::Engine(error) if matches!(**error,
+            DynoxideError::ConditionalCheckFailedException(..)
+                | DynoxideError::StatementConditionalCheckFailed(..)
+                | DynoxideError::TransactionCanceledException(..)))
+    }
+
+    pub(crate) fn into_reply(self) -> Reply {
+        match self {
+            Self::Engine(error) => Reply { status: error.status_code(), body: error.to_json().into_bytes() },
+            Self::Service { code, message, throttling_reasons } => {
+                let space = if SHARED.contains(&code) { CORAL } else { DYNAMODB };
+                let mut body = json!({ "__type": format!("{space}{code}") });
+                if !message.is_empty() {
+                    body["message"] = Value::String(message);
+                }
+                if !throttling_reasons.is_empty() {
+                    body["ThrottlingReasons"] = throttling_reasons
+                        .into_iter()
+                        .map(|it| json!({ "reason": it.reason, "resource": it.resource }))
+                        .collect();
+                }
+                Reply { status: 400, body: body.to_string().into_bytes() }
+            }
+        }
+    }
+}
+
+impl From<DynoxideError> for Fault {
+    fn from(error: DynoxideError) -> Self {
+        Self::Engine(Box::new(error))
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(error: rusqlite::Error) -> Self {
+        DynoxideError::from(error).into()
+    }
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Ok(body) => Self { status: 200, body },
+            Err(fault) => fault.into_reply(),
+        }
+    }
+}

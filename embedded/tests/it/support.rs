@@ -1,0 +1,70 @@
+//! What the tests share: tables and items in a line.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ProvisionedThroughput,
+    ScalarAttributeType,
+};
+use embedded::{Embedded, Options};
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// A database and a client that doesn't retry, so that tests see every refusal.
+pub(crate) fn database(options: Options) -> (Embedded, Client) {
+    let embedded = Embedded::temporary(options).expect("a temporary database opens");
+    let client = client(&embedded);
+    (embedded, client)
+}
+
+pub(crate) fn client(embedded: &Embedded) -> Client {
+    Client::from_conf(embedded.client_builder().retry_config(RetryConfig::disabled()).build())
+}
+
+/// A table with the partition key `pk`, to be completed and sent.
+pub(crate) fn table(client: &Client, name: &str) -> CreateTableFluentBuilder {
+    client.create_table().table_name(name).key_schema(key("pk", KeyType::Hash)).attribute_definitions(attribute("pk"))
+}
+
+pub(crate) async fn on_demand(client: &Client, name: &str) {
+    table(client, name).billing_mode(BillingMode::PayPerRequest).send().await.expect("the table is created");
+}
+
+pub(crate) async fn provisioned(client: &Client, name: &str, read: i64, write: i64) {
+    table(client, name).provisioned_throughput(units(read, write)).send().await.expect("the table is created");
+}
+
+pub(crate) fn units(read: i64, write: i64) -> ProvisionedThroughput {
+    let units = ProvisionedThroughput::builder().read_capacity_units(read).write_capacity_units(write);
+    units.build().expect("both units are set")
+}
+
+pub(crate) fn key(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a whole key element")
+}
+
+pub(crate) fn attribute(name: &str) -> AttributeDefinition {
+    let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+    definition.build().expect("a whole attribute definition")
+}
+
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(crate) fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
+    attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// An item of exactly so many bytes, as DynamoDB counts them: `pk` and its value, `d` and its value.
+pub(crate) fn sized(pk: &str, bytes: usize) -> Item {
+    let rest = bytes - "pk".len() - pk.len() - "d".len();
+    item([("pk", s(pk)), ("d", s("x".repeat(rest)))])
+}
