@@ -3,5 +3,29 @@
 //! Data in, decisions out; side effects go through the clients that are handed in. Nothing here prints, reads
 //! the environment, or knows Lambda or the command line.
 
+mod backup;
+pub mod capacity;
+mod counts;
 pub mod definition;
+mod error;
+pub mod expression;
 pub mod item;
+pub mod ledger;
+mod patience;
+pub mod plan;
+pub mod prepare;
+mod prewarm;
+pub mod segment;
+mod services;
+pub mod summary;
+pub mod table;
+mod task;
+pub mod transform;
+pub mod write;
+
+pub use counts::Counts;
+pub use error::{Error, Kind};
+pub use ledger::Ledger;
+pub use patience::{Meter, client_config};
+pub use services::{Observer, Services, Stop, Unobserved};
+pub use task::Task;

@@ -5,12 +5,16 @@
 //! also travels as JSON, inside the plan, to every worker.
 
 mod bounds;
+mod check;
 mod condition;
+mod mistake;
 mod step;
 mod template;
+mod yaml;
 
 pub use bounds::{Percentage, TotalSegments};
 pub use condition::{Comparison, Condition};
+pub use mistake::{Mistake, Mistakes};
 pub use step::{Conversion, Step};
 pub use template::{Operand, Part, Template, TemplateType};
 
@@ -124,5 +128,19 @@ impl Definition {
     /// Every path that the transform writes, with the step that writes it; a function's are not known.
     pub fn written_paths(&self) -> impl Iterator<Item = (&Step, &Path)> {
         self.transform.iter().flat_map(|step| step.written_paths().into_iter().map(move |path| (step, path)))
+    }
+    /// The names of the registered functions that the transform calls, in order.
+    pub fn functions(&self) -> impl Iterator<Item = &str> {
+        self.transform.iter().filter_map(|step| match step {
+            Step::Function(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// Checks the transform and the markers against a table's key, which nothing in place may change; the
+    /// errors say which step, and what to do.
+    pub fn check_key(&self, key: &KeySchema) -> Result<(), Vec<String>> {
+        let conflicts = check::key_conflicts(&self.transform, self.marker.as_deref(), key);
+        if conflicts.is_empty() { Ok(()) } else { Err(conflicts.into_iter().map(|(_, message)| message).collect()) }
     }
 }

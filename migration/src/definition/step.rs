@@ -99,6 +99,27 @@ pub enum Conversion {
     Iso8601,
 }
 
+impl Conversion {
+    /// All of them.
+    pub const ALL: [Self; 9] =
+        [Self::S, Self::N, Self::Bool, Self::L, Self::Ss, Self::Ns, Self::Bs, Self::EpochSeconds, Self::Iso8601];
+
+    /// Its name as `migration.yaml` writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::S => "S",
+            Self::N => "N",
+            Self::Bool => "BOOL",
+            Self::L => "L",
+            Self::Ss => "SS",
+            Self::Ns => "NS",
+            Self::Bs => "BS",
+            Self::EpochSeconds => "epoch_seconds",
+            Self::Iso8601 => "iso_8601",
+        }
+    }
+}
+
 impl Step {
     /// The step's name as `migration.yaml` writes it.
     pub fn name(&self) -> &'static str {

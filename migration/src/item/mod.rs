@@ -3,8 +3,10 @@
 pub mod json;
 mod number;
 mod path;
+mod size;
 mod value;
 
 pub use number::Number;
 pub use path::{Path, PathElement};
+pub use size::{MAX_ITEM_BYTES, attribute_bytes, item_bytes, read_units, write_units};
 pub use value::{AttributeType, Item, Value, same_value};

@@ -74,15 +74,25 @@ impl Path {
 
     /// What stands at the path in `item`.
     pub fn get<'i>(&self, item: &'i Item) -> Option<&'i AttributeValue> {
-        let mut value = item.get(&self.root)?;
-        for element in &self.below {
-            value = match (element, value) {
-                (PathElement::Name(name), AttributeValue::M(map)) => map.get(name)?,
-                (PathElement::Index(index), AttributeValue::L(list)) => list.get(*index)?,
-                _ => return None,
-            };
-        }
-        Some(value)
+        self.get_below(item.get(&self.root)?)
+    }
+
+    /// What stands at the path when `attribute` is the value of its root.
+    pub fn get_below<'v>(&self, attribute: &'v AttributeValue) -> Option<&'v AttributeValue> {
+        self.below.iter().try_fold(attribute, |value, element| match (element, value) {
+            (PathElement::Name(name), AttributeValue::M(map)) => map.get(name),
+            (PathElement::Index(index), AttributeValue::L(list)) => list.get(*index),
+            _ => None,
+        })
+    }
+
+    /// As [`Path::get_below`], to be changed.
+    pub fn get_below_mut<'v>(&self, attribute: &'v mut AttributeValue) -> Option<&'v mut AttributeValue> {
+        self.below.iter().try_fold(attribute, |value, element| match (element, value) {
+            (PathElement::Name(name), AttributeValue::M(map)) => map.get_mut(name),
+            (PathElement::Index(index), AttributeValue::L(list)) => list.get_mut(*index),
+            _ => None,
+        })
     }
 }
 

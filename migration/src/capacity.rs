@@ -1,0 +1,131 @@
+//! Prewarm and restore (R12): capacity is only ever raised, what stood before is written down first, and is put
+//! back however the run ends.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    BillingMode, GlobalSecondaryIndexUpdate, ProvisionedThroughput, UpdateGlobalSecondaryIndexAction,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::definition::Prewarm;
+use crate::error::Error;
+use crate::patience::{Meter, patiently};
+use crate::table::{Table, Warm};
+
+/// Read and write units a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Units {
+    /// Read units a second.
+    pub read: u64,
+    /// Write units a second.
+    pub write: u64,
+}
+
+impl Units {
+    /// What an on-demand table serves from its first second (developer guide, "On-demand capacity mode").
+    pub const ON_DEMAND_START: Self = Self { read: 12_000, write: 4_000 };
+
+    fn max(self, other: Self) -> Self {
+        Self { read: self.read.max(other.read), write: self.write.max(other.write) }
+    }
+}
+
+/// A table's capacity, as UpdateTable sets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capacity {
+    /// By the request, for the table and all of its indexes.
+    OnDemand,
+    /// By the hour.
+    Provisioned {
+        /// The table's own.
+        table: Units,
+        /// Each global index's.
+        indexes: BTreeMap<String, Units>,
+    },
+}
+
+/// The capacity to raise a table to, or `None` where it has as much as was asked for.
+///
+/// A write to the table may be a write to each index, so indexes get as many write units. An on-demand table that
+/// is not warm enough is provisioned for the time of the run, nowhere below what it serves now.
+pub fn raised(table: &Table, asked: Prewarm) -> Option<Capacity> {
+    let asked = Units { read: asked.read_units.into(), write: asked.write_units.into() };
+    match &table.capacity {
+        Capacity::Provisioned { table: units, indexes } => {
+            let raised = Capacity::Provisioned {
+                table: units.max(asked),
+                indexes: indexes
+                    .iter()
+                    .map(|(name, units)| (name.clone(), units.max(Units { read: 0, write: asked.write })))
+                    .collect(),
+            };
+            (raised != table.capacity).then_some(raised)
+        }
+        Capacity::OnDemand => {
+            let Warm { table: warm, indexes } = &table.warm;
+            let warm = warm.unwrap_or(Units::ON_DEMAND_START);
+            let enough = warm.max(asked) == warm && indexes.values().all(|index| index.write >= asked.write);
+            (!enough).then(|| Capacity::Provisioned {
+                table: warm.max(asked),
+                indexes: indexes
+                    .iter()
+                    .map(|(name, warm)| (name.clone(), warm.max(Units { read: 0, write: asked.write })))
+                    .collect(),
+            })
+        }
+    }
+}
+
+/// Gives the table that capacity, where it has another.
+pub(crate) async fn set(client: &Client, table: &Table, wanted: &Capacity) -> Result<(), Error> {
+    if table.capacity == *wanted {
+        return Ok(());
+    }
+    patiently(&Meter::default(), async || {
+        let mut update = client.update_table().table_name(&table.name);
+        match wanted {
+            Capacity::OnDemand => update = update.billing_mode(BillingMode::PayPerRequest),
+            Capacity::Provisioned { table: units, indexes } => {
+                let before = match &table.capacity {
+                    Capacity::OnDemand => {
+                        update = update.billing_mode(BillingMode::Provisioned);
+                        None
+                    }
+                    Capacity::Provisioned { table, indexes } => Some((table, indexes)),
+                };
+                if before.is_none_or(|(before, _)| before != units) {
+                    update = update.provisioned_throughput(provisioned(*units)?);
+                }
+                for (name, units) in indexes {
+                    if before.is_none_or(|(_, before)| before.get(name).is_some_and(|before| before != units)) {
+                        update = update.global_secondary_index_updates(index_update(name, *units)?);
+                    }
+                }
+            }
+        }
+        update.send().await.map_err(|error| Error::from_sdk("UpdateTable", error))
+    })
+    .await
+    .map(drop)
+}
+
+fn provisioned(units: Units) -> Result<ProvisionedThroughput, Error> {
+    let whole = |units: u64| i64::try_from(units).map_err(|error| Error::invalid(error.to_string()));
+    ProvisionedThroughput::builder()
+        .read_capacity_units(whole(units.read)?)
+        .write_capacity_units(whole(units.write)?)
+        .build()
+        .map_err(|error| Error::invalid(error.to_string()))
+}
+
+fn index_update(name: &str, units: Units) -> Result<GlobalSecondaryIndexUpdate, Error> {
+    let action = UpdateGlobalSecondaryIndexAction::builder()
+        .index_name(name)
+        .provisioned_throughput(provisioned(units)?)
+        .build()
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    Ok(GlobalSecondaryIndexUpdate::builder().update(action).build())
+}

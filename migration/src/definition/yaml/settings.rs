@@ -1,0 +1,137 @@
+//! What surrounds the transform: names, the source and its key, capacity and tolerance.
+
+use super::fields::{Fields, text, truth, whole, word};
+use super::node::Node;
+use super::scalar::Meaning;
+use crate::definition::mistake::{Mistakes, Position};
+use crate::definition::{KeyAttribute, KeySchema, Percentage, Prewarm, Source, ToleratedFailures};
+use crate::item::AttributeType;
+
+/// Room is left in a Step Functions execution name (80 characters) for the run's own part.
+const MAX_NAME: usize = 64;
+
+/// The migration's name.
+pub(super) fn migration_name(node: &Node, mistakes: &mut Mistakes) -> Option<String> {
+    let name = text(node, "the migration's name", mistakes)?;
+    let allowed = |char: char| char.is_ascii_alphanumeric() || char == '-' || char == '_';
+    if name.len() <= MAX_NAME && name.chars().all(allowed) {
+        return Some(name.to_owned());
+    }
+    mistakes.add(
+        node.at,
+        format!("expected a name of 1 to {MAX_NAME} letters, digits, - and _, found {}", shortened(name)),
+    );
+    None
+}
+
+/// The `source` table.
+pub(super) fn source(node: &Node, mistakes: &mut Mistakes) -> Option<Source> {
+    let fields = Fields::read(node, "a source", &["table", "key"], mistakes)?;
+    let table = fields.required("table", mistakes).and_then(|node| table_name(node, mistakes));
+    let key = fields.optional("key");
+    let schema = key.and_then(|node| key_schema(node, mistakes));
+    if key.is_some() && schema.is_none() {
+        return None;
+    }
+    Some(Source { table: table?, key: schema })
+}
+
+/// DynamoDB's rule (API reference, `TableName`), without the ARNs that it also takes.
+fn table_name(node: &Node, mistakes: &mut Mistakes) -> Option<String> {
+    let name = text(node, "a table's name", mistakes)?;
+    if name.starts_with("arn:") {
+        mistakes.add(
+            node.at,
+            "expected a table's name, found an ARN: give the name alone; the AWS configuration chooses account and region",
+        );
+        return None;
+    }
+    let allowed = |char: char| char.is_ascii_alphanumeric() || "_.-".contains(char);
+    if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
+        return Some(name.to_owned());
+    }
+    mistakes.add(
+        node.at,
+        format!("expected a table's name of 3 to 255 characters of a-z A-Z 0-9 _ . -, found {}", shortened(name)),
+    );
+    None
+}
+
+/// A name that is refused for its length need not be shown in full.
+fn shortened(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= 80 {
+        return format!("{name:?}");
+    }
+    let start: String = name.chars().take(40).collect();
+    format!("{start:?}… of {length} characters")
+}
+
+fn key_schema(node: &Node, mistakes: &mut Mistakes) -> Option<KeySchema> {
+    let fields = Fields::read(node, "a key", &["partition", "sort"], mistakes)?;
+    let partition = fields.required("partition", mistakes).and_then(|node| key_attribute(node, mistakes));
+    let sort = fields.optional("sort");
+    let sort_key = sort.and_then(|node| key_attribute(node, mistakes));
+    if sort.is_some() && sort_key.is_none() {
+        return None;
+    }
+    let partition = partition?;
+    if let (Some(node), Some(sort)) = (sort, &sort_key)
+        && sort.name == partition.name
+    {
+        mistakes.add(node.at, format!("expected another attribute than the partition key, found \"{}\"", sort.name));
+        return None;
+    }
+    Some(KeySchema { partition, sort: sort_key })
+}
+
+fn key_attribute(node: &Node, mistakes: &mut Mistakes) -> Option<KeyAttribute> {
+    let fields = Fields::read(node, "a key attribute", &["name", "type"], mistakes)?;
+    let (name, kind) = (fields.required("name", mistakes), fields.required("type", mistakes));
+    let name = name.and_then(|node| text(node, "the attribute's name", mistakes));
+    let kind = kind.and_then(|node| word(node, "the type of a key", &["S", "N", "B"], mistakes));
+    let kind = kind.and_then(|kind| kind.parse::<AttributeType>().ok());
+    Some(KeyAttribute { name: name?.to_owned(), kind: kind? })
+}
+
+/// `prewarm`: `false`, `true` for the default units, or units; outer `None` is a mistake.
+pub(super) fn prewarm(node: &Node, mistakes: &mut Mistakes) -> Option<Option<Prewarm>> {
+    match node.scalar().map(|scalar| scalar.meaning()) {
+        Some(Meaning::Bool(false)) => return Some(None),
+        Some(Meaning::Bool(true)) => return Some(Some(Prewarm::DEFAULT)),
+        _ => {}
+    }
+    let fields = Fields::read(node, "true, false or units to prewarm to", &["read_units", "write_units"], mistakes)?;
+    let mut units = |name: &str, default: u32| match fields.optional(name) {
+        Some(node) => whole(node, "units a second", 1..=Prewarm::MAX_UNITS, mistakes),
+        None => Some(default),
+    };
+    let read_units = units("read_units", Prewarm::DEFAULT.read_units);
+    let write_units = units("write_units", Prewarm::DEFAULT.write_units);
+    Some(Some(Prewarm { read_units: read_units?, write_units: write_units? }))
+}
+
+/// `tolerated_failures`.
+pub(super) fn tolerated_failures(node: &Node, mistakes: &mut Mistakes) -> Option<ToleratedFailures> {
+    let fields = Fields::read(node, "tolerated failures", &["percentage"], mistakes)?;
+    let node = fields.required("percentage", mistakes)?;
+    let percentage = match node.scalar().map(|scalar| scalar.meaning()) {
+        Some(Meaning::Number(text)) => text.parse().ok().and_then(|share: f64| Percentage::try_from(share).ok()),
+        _ => None,
+    };
+    if percentage.is_none() {
+        mistakes.add(node.at, format!("expected a percentage from 0 to 100, found {}", node.found()));
+    }
+    Some(ToleratedFailures { percentage: percentage? })
+}
+
+/// `backup`.
+pub(super) fn backup(node: &Node, mistakes: &mut Mistakes) -> Option<bool> {
+    truth(node, "whether to take a backup first", mistakes)
+}
+
+/// A marker, and where it stands.
+pub(super) struct Marker {
+    pub(super) name: String,
+    pub(super) at: Position,
+}

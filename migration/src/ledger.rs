@@ -1,0 +1,230 @@
+//! Our bookkeeping table: what a run is, what stood before it, and how far it has come.
+//!
+//! One item an entry: partition key `run`, sort key `entry`, and the entry's content as JSON in `body`. An entry
+//! that is written is durable: nothing is acknowledged before (R7).
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Error, Kind};
+use crate::patience::{Meter, patiently};
+use crate::plan::RunId;
+
+/// The entries of a run, by their sort keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    /// The [`Plan`](crate::plan::Plan).
+    Plan,
+    /// What the table's capacity was before the run raised it.
+    Capacity,
+    /// How many items have failed so far, in all segments.
+    FailedItems,
+    /// A segment's checkpoint and counts.
+    Segment(u32),
+    /// The nth item of a segment that could not be migrated.
+    Failure(u32, u64),
+    /// The [`Summary`](crate::summary::Summary).
+    Report,
+}
+
+/// Sort keys begin so, that a query can take all entries of a sort.
+const SEGMENT_PREFIX: &str = "segment#";
+const FAILURE_PREFIX: &str = "failure#";
+
+impl Entry {
+    fn sort_key(self) -> String {
+        match self {
+            Self::Plan => "plan".into(),
+            Self::Capacity => "capacity".into(),
+            Self::FailedItems => "failed_items".into(),
+            Self::Segment(segment) => format!("{SEGMENT_PREFIX}{segment:06}"),
+            Self::Failure(segment, number) => format!("{FAILURE_PREFIX}{segment:06}#{number:09}"),
+            Self::Report => "report".into(),
+        }
+    }
+}
+
+/// The ledger of a stack, or of a folder's local runs.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    client: Client,
+    table: String,
+}
+
+impl Ledger {
+    /// The ledger in `table`, which exists.
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// The ledger in `table`, which is created where it doesn't exist.
+    pub async fn create(client: Client, table: impl Into<String>) -> Result<Self, Error> {
+        let ledger = Self::new(client, table);
+        let key = |name: &str, kind| {
+            let element = KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+            let attribute =
+                AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
+            element.and_then(|element| Ok((element, attribute?))).map_err(|error| Error::invalid(error.to_string()))
+        };
+        let (run, run_type) = key("run", KeyType::Hash)?;
+        let (entry, entry_type) = key("entry", KeyType::Range)?;
+        let created = ledger
+            .client
+            .create_table()
+            .table_name(&ledger.table)
+            .key_schema(run)
+            .key_schema(entry)
+            .attribute_definitions(run_type)
+            .attribute_definitions(entry_type)
+            .billing_mode(BillingMode::PayPerRequest)
+            .send()
+            .await;
+        match created {
+            Ok(_) => Ok(ledger),
+            Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(ledger),
+            Err(error) => Err(Error::from_sdk("CreateTable", error)),
+        }
+    }
+
+    /// Writes an entry, over the one that stood there.
+    pub(crate) async fn put<T: Serialize>(&self, run: &RunId, entry: Entry, body: &T) -> Result<(), Error> {
+        self.write(run, entry, body, false).await.map(drop)
+    }
+
+    /// Writes an entry where none stands yet; tells whether it did.
+    pub(crate) async fn put_first<T: Serialize>(&self, run: &RunId, entry: Entry, body: &T) -> Result<bool, Error> {
+        self.write(run, entry, body, true).await
+    }
+
+    async fn write<T: Serialize>(&self, run: &RunId, entry: Entry, body: &T, first: bool) -> Result<bool, Error> {
+        let body = serde_json::to_string(body).map_err(|error| Error::invalid(error.to_string()))?;
+        patiently(&Meter::default(), async || {
+            let put = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(key(run, entry)))
+                .item("body", AttributeValue::S(body.clone()))
+                .set_condition_expression(first.then(|| "attribute_not_exists(#run)".into()))
+                .set_expression_attribute_names(first.then(|| HashMap::from([("#run".into(), "run".into())])));
+            match put.send().await {
+                Ok(_) => Ok(true),
+                Err(SdkError::ServiceError(error))
+                    if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+                {
+                    Ok(false)
+                }
+                Err(error) => Err(Error::from_sdk("PutItem on the ledger", error)),
+            }
+        })
+        .await
+    }
+
+    /// Reads an entry.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, run: &RunId, entry: Entry) -> Result<Option<T>, Error> {
+        let output = patiently(&Meter::default(), async || {
+            let get = self.client.get_item().table_name(&self.table).set_key(Some(key(run, entry)));
+            get.consistent_read(true).send().await.map_err(|error| Error::from_sdk("GetItem on the ledger", error))
+        })
+        .await?;
+        output.item.as_ref().map(body).transpose()
+    }
+
+    /// Adds to the number of failed items of all segments; returns the sum.
+    pub(crate) async fn add_failed_items(&self, run: &RunId, failed: u64) -> Result<u64, Error> {
+        // Counted twice when an answer is lost. It only decides whether to give up early; the summary adds up
+        // the segments.
+        let output = patiently(&Meter::default(), async || {
+            let update = self.client.update_item().table_name(&self.table);
+            update
+                .set_key(Some(key(run, Entry::FailedItems)))
+                .update_expression("ADD #count :failed")
+                .expression_attribute_names("#count", "count")
+                .expression_attribute_values(":failed", AttributeValue::N(failed.to_string()))
+                .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk("UpdateItem on the ledger", error))
+        })
+        .await?;
+        let count = output.attributes.and_then(|mut attributes| attributes.remove("count"));
+        let count = count.as_ref().and_then(|count| count.as_n().ok()).and_then(|digits| digits.parse().ok());
+        count.ok_or_else(|| Error::new(Kind::Refused, "the ledger's count of failed items is no number"))
+    }
+
+    /// All segments that have begun, handed to `each` one after the other.
+    pub(crate) async fn each_segment<T: DeserializeOwned>(
+        &self,
+        run: &RunId,
+        mut each: impl FnMut(T),
+    ) -> Result<(), Error> {
+        let mut next = None;
+        loop {
+            let (segments, cursor) = self.query(run, SEGMENT_PREFIX, next, None).await?;
+            segments.into_iter().for_each(&mut each);
+            if cursor.is_none() {
+                return Ok(());
+            }
+            next = cursor;
+        }
+    }
+
+    /// The first `limit` items that could not be migrated.
+    pub async fn failures<T: DeserializeOwned>(&self, run: &RunId, limit: usize) -> Result<Vec<T>, Error> {
+        let (mut failures, mut next) = self.query(run, FAILURE_PREFIX, None, Some(limit)).await?;
+        while failures.len() < limit && next.is_some() {
+            let (more, cursor) = self.query(run, FAILURE_PREFIX, next, Some(limit - failures.len())).await?;
+            failures.extend(more);
+            next = cursor;
+        }
+        Ok(failures)
+    }
+
+    async fn query<T: DeserializeOwned>(
+        &self,
+        run: &RunId,
+        prefix: &str,
+        start: Option<HashMap<String, AttributeValue>>,
+        limit: Option<usize>,
+    ) -> Result<(Vec<T>, Option<HashMap<String, AttributeValue>>), Error> {
+        let output = patiently(&Meter::default(), async || {
+            let query = self.client.query().table_name(&self.table).consistent_read(true);
+            query
+                .key_condition_expression("#run = :run AND begins_with(#entry, :prefix)")
+                .expression_attribute_names("#run", "run")
+                .expression_attribute_names("#entry", "entry")
+                .expression_attribute_values(":run", AttributeValue::S(run.to_string()))
+                .expression_attribute_values(":prefix", AttributeValue::S(prefix.into()))
+                .set_exclusive_start_key(start.clone())
+                .set_limit(limit.and_then(|limit| i32::try_from(limit).ok()))
+                .send()
+                .await
+                .map_err(|error| Error::from_sdk("Query on the ledger", error))
+        })
+        .await?;
+        let bodies = output.items.unwrap_or_default().iter().map(body).collect::<Result<_, _>>()?;
+        Ok((bodies, output.last_evaluated_key.filter(|key| !key.is_empty())))
+    }
+}
+
+fn key(run: &RunId, entry: Entry) -> HashMap<String, AttributeValue> {
+    HashMap::from([
+        ("run".into(), AttributeValue::S(run.to_string())),
+        ("entry".into(), AttributeValue::S(entry.sort_key())),
+    ])
+}
+
+fn body<T: DeserializeOwned>(item: &HashMap<String, AttributeValue>) -> Result<T, Error> {
+    let body = item.get("body").and_then(|body| body.as_s().ok());
+    let body = body.ok_or_else(|| Error::new(Kind::Refused, "an entry of the ledger has no body"))?;
+    serde_json::from_str(body)
+        .map_err(|error| Error::new(Kind::Refused, format!("an entry of the ledger can't be read: {error}")))
+}

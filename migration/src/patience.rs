@@ -1,0 +1,59 @@
+//! Tries again what passes by itself: throttling, an answer that never came, a table in change.
+//!
+//! Every retry of the domain goes through here, so that every throttle is counted. The SDK's own retries are
+//! off ([`client_config`]).
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::{Builder, StalledStreamProtectionConfig};
+use backon::{ExponentialBuilder, Retryable};
+
+use crate::error::{Error, Kind};
+
+/// The first wait is about a DynamoDB write; twelve doublings up to 5 s add up to about 40 s, after which the
+/// workflow's own Retry takes over, with a worker that holds nothing.
+const FIRST_WAIT: Duration = Duration::from_millis(25);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+const MAX_RETRIES: usize = 15;
+
+/// Counts what the retries met.
+#[derive(Debug, Default)]
+pub struct Meter {
+    throttled: AtomicU64,
+}
+
+impl Meter {
+    /// Requests that were throttled so far.
+    pub fn throttled(&self) -> u64 {
+        self.throttled.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, error: &Error) {
+        if error.kind() == Kind::Throttled {
+            self.throttled.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Tries `attempt` until it succeeds, fails for good, or patience runs out. Every attempt has to be safe to
+/// repeat: reads, conditional writes, and writes of our own ledger that replace a whole entry.
+pub(crate) async fn patiently<T, A, F>(meter: &Meter, attempt: A) -> Result<T, Error>
+where
+    A: FnMut() -> F,
+    F: Future<Output = Result<T, Error>>,
+{
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(FIRST_WAIT)
+        .with_max_delay(LONGEST_WAIT)
+        .with_max_times(MAX_RETRIES)
+        .with_jitter();
+    attempt.retry(waits).when(|error: &Error| error.kind().is_transient()).notify(|error, _| meter.note(error)).await
+}
+
+/// What every client of the domain is made with: no retries of its own, and nothing that a small JSON answer
+/// doesn't need.
+pub fn client_config(builder: Builder) -> Builder {
+    builder.retry_config(RetryConfig::disabled()).stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}

@@ -1,0 +1,119 @@
+//! The plan of a run: everything that is decided before the first item is read. It is the state machine's
+//! input, and every worker reads it from the ledger.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use crate::definition::{Definition, KeySchema};
+use crate::error::Error;
+use crate::table::Table;
+
+/// A run's name: the migration's, and when it started.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl RunId {
+    /// `tidy-movies-20261120T093000123Z`: unique for runs that a person starts, and in order.
+    pub fn new(migration: &str, now: Timestamp) -> Self {
+        Self(format!("{migration}-{}", now.strftime("%Y%m%dT%H%M%S%3fZ")))
+    }
+}
+
+/// Where a run's state machine is executed, and against what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// In this process, on the embedded DynamoDB: a rehearsal.
+    Embedded,
+    /// In this process, on a real table.
+    Direct,
+    /// By AWS Step Functions.
+    StepFunctions,
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Embedded => "embedded",
+            Self::Direct => "direct",
+            Self::StepFunctions => "step-functions",
+        })
+    }
+}
+
+/// All that a run has decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The run.
+    pub run: RunId,
+    /// Where it runs.
+    pub engine: Engine,
+    /// When it started: the `${now}` of every item.
+    pub now: Timestamp,
+    /// What it does.
+    pub definition: Definition,
+    /// The table's primary key.
+    pub key: KeySchema,
+    /// How many children the Distributed Map has.
+    pub children: u32,
+    /// How many of them work at a time.
+    pub concurrency: u32,
+    /// What DescribeTable says of the number of items; up to six hours old.
+    pub expected_items: u64,
+    /// What DescribeTable says of the size in bytes; up to six hours old.
+    pub expected_bytes: u64,
+}
+
+/// Step Functions passes at most 256 KiB between states. 10,000 integers take 49 KB of it.
+const MAX_CHILDREN: u32 = 10_000;
+
+impl Plan {
+    /// Plans a run of `definition` over `table`.
+    pub fn new(
+        definition: Definition,
+        table: &Table,
+        engine: Engine,
+        concurrency: u32,
+        now: Timestamp,
+    ) -> Result<Self, Error> {
+        table.check(&definition)?;
+        let children = definition.segments.get().min(MAX_CHILDREN);
+        Ok(Self {
+            run: RunId::new(&definition.migration, now),
+            engine,
+            now,
+            key: table.key.clone(),
+            children,
+            concurrency: concurrency.clamp(1, children),
+            expected_items: table.items,
+            expected_bytes: table.bytes,
+            definition,
+        })
+    }
+
+    /// The Map's items: every child once, in an order that spreads the table's partitions, and that is the
+    /// same whenever the plan is read.
+    pub fn shuffled_children(&self) -> Vec<u32> {
+        let mut children: Vec<u32> = (0..self.children).collect();
+        let seed = self.run.0.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
+        children.shuffle(&mut StdRng::seed_from_u64(seed));
+        children
+    }
+
+    /// The segments that child `child` works: `child`, `child + children`, and so on.
+    pub fn segments_of(&self, child: u32) -> impl Iterator<Item = u32> + use<> {
+        (child..self.definition.segments.get()).step_by(self.children as usize)
+    }
+}

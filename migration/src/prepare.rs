@@ -1,0 +1,53 @@
+//! The first task: looks at the table once more, and writes the plan where every worker finds it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind};
+use crate::ledger::Entry;
+use crate::plan::{Plan, RunId};
+use crate::services::Services;
+use crate::table::Table;
+use crate::transform::{Run, Transform};
+
+/// The input of tasks that need nothing but the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfRun {
+    /// The run.
+    pub run: RunId,
+}
+
+/// What the workflow goes on with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prepared {
+    /// The run.
+    pub run: RunId,
+    /// Whether to take a backup first.
+    pub backup: bool,
+    /// Whether to raise the table's capacity.
+    pub prewarm: bool,
+    /// The Map's items.
+    pub children: Vec<u32>,
+    /// How many of them work at a time.
+    pub concurrency: u32,
+}
+
+/// Checks that the plan still fits the table, and writes it to the ledger.
+pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared, Error> {
+    let table = Table::describe(&services.source, &plan.definition.source.table).await?;
+    table.check(&plan.definition)?;
+    if table.key != plan.key {
+        return Err(Error::invalid(format!("the key of table {} is not the plan's; plan the run anew", table.name)));
+    }
+    if !table.is_active {
+        return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
+    }
+    Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, Run { now: plan.now })?;
+    services.ledger.put_first(&plan.run, Entry::Plan, &plan).await?;
+    Ok(Prepared {
+        backup: plan.definition.backup,
+        prewarm: plan.definition.prewarm.is_some(),
+        children: plan.shuffled_children(),
+        concurrency: plan.concurrency,
+        run: plan.run,
+    })
+}

@@ -1,0 +1,66 @@
+//! The tasks around capacity: raise it, wait for it, and put it back (R12).
+
+use serde::{Deserialize, Serialize};
+
+use crate::capacity::{self, Capacity};
+use crate::error::{Error, Kind};
+use crate::ledger::Entry;
+use crate::plan::RunId;
+use crate::services::Services;
+use crate::table::Table;
+
+/// Whether what was begun is in force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// It is.
+    pub ready: bool,
+}
+
+/// What the ledger holds of a table's capacity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Raised {
+    /// What stood before.
+    before: Capacity,
+    /// Whether it has been put back. It is put back once: what somebody sets afterwards is theirs.
+    restored: bool,
+}
+
+/// Writes down the table's capacity, then raises it to what the plan asks for. Nothing is lowered.
+///
+/// What is written down first stays: a second call, after an answer that was lost, must not take the raised
+/// capacity for the old one.
+pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, Error> {
+    let plan = services.plan(run).await?;
+    let table = Table::describe(&services.source, &plan.definition.source.table).await?;
+    let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
+    let Some(raised) = raised else { return Ok(Ready { ready: table.is_active }) };
+    if !table.is_active {
+        return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
+    }
+    let before = Raised { before: table.capacity.clone(), restored: false };
+    services.ledger.put_first(run, Entry::Capacity, &before).await?;
+    capacity::set(&services.source, &table, &raised).await?;
+    check(services, run).await
+}
+
+/// Asks whether the table and its indexes are active.
+pub(crate) async fn check(services: &Services, run: &RunId) -> Result<Ready, Error> {
+    let plan = services.plan(run).await?;
+    let table = Table::describe(&services.source, &plan.definition.source.table).await?;
+    Ok(Ready { ready: table.is_active })
+}
+
+/// Puts back what stood before the run, if the run has raised it. Doing it twice is doing it once.
+pub(crate) async fn restore(services: &Services, run: &RunId) -> Result<Ready, Error> {
+    let raised: Option<Raised> = services.ledger.get(run, Entry::Capacity).await?;
+    if let Some(Raised { before, restored: false }) = raised {
+        let plan = services.plan(run).await?;
+        let table = Table::describe(&services.source, &plan.definition.source.table).await?;
+        if !table.is_active {
+            return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
+        }
+        capacity::set(&services.source, &table, &before).await?;
+        services.ledger.put(run, Entry::Capacity, &Raised { before, restored: true }).await?;
+    }
+    Ok(Ready { ready: true })
+}

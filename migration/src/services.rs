@@ -1,0 +1,82 @@
+//! What the tasks work with: clients, functions, and somebody who looks on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
+use tokio::sync::OnceCell;
+
+use crate::counts::Counts;
+use crate::error::{Error, Kind};
+use crate::ledger::{Entry, Ledger};
+use crate::plan::{Plan, RunId};
+use crate::transform::Functions;
+
+/// Everything outside of the domain that its tasks reach.
+pub struct Services {
+    /// The source table's DynamoDB.
+    pub source: Client,
+    /// The ledger.
+    pub ledger: Ledger,
+    /// The registered transforms in code.
+    pub functions: Functions,
+    /// Told of every page.
+    pub observer: Arc<dyn Observer>,
+    /// Asked before every page.
+    pub stop: Stop,
+    /// The time of day.
+    pub clock: fn() -> Timestamp,
+    /// The plan of the run that was asked for last: a worker serves one run at a time.
+    plan: OnceCell<Arc<Plan>>,
+}
+
+/// Looks on while a run goes on, in its own process.
+pub trait Observer: Send + Sync {
+    /// A page's outcomes are durable; `done` when it was its segment's last.
+    fn page(&self, segment: u32, counts: &Counts, done: bool);
+}
+
+/// Nobody looks on.
+pub struct Unobserved;
+
+impl Observer for Unobserved {
+    fn page(&self, _: u32, _: &Counts, _: bool) {}
+}
+
+/// A request to stop in order: pages under way are finished, no other is begun.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks the workers to stop.
+    pub fn request(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody has asked.
+    pub fn is_requested(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Services {
+    /// Services that nobody looks on and nobody stops.
+    pub fn new(source: Client, ledger: Ledger, functions: Functions, clock: fn() -> Timestamp) -> Self {
+        let observer = Arc::new(Unobserved);
+        Self { source, ledger, functions, observer, stop: Stop::default(), clock, plan: OnceCell::new() }
+    }
+
+    /// The plan of a run, read from the ledger once.
+    pub(crate) async fn plan(&self, run: &RunId) -> Result<Arc<Plan>, Error> {
+        let plan = self.plan.get_or_try_init(|| self.read_plan(run)).await?;
+        if plan.run == *run { Ok(plan.clone()) } else { self.read_plan(run).await }
+    }
+
+    async fn read_plan(&self, run: &RunId) -> Result<Arc<Plan>, Error> {
+        let plan: Option<Plan> = self.ledger.get(run, Entry::Plan).await?;
+        plan.map(Arc::new).ok_or_else(|| {
+            Error::new(Kind::NotFound, format!("expected the plan of run {run} in the ledger, found none"))
+        })
+    }
+}
