@@ -30,7 +30,7 @@ impl Number {
         }
         let (_, scale) = value.as_bigint_and_exponent();
         let exponent = digits as i64 - 1 - scale;
-        if value != BigDecimal::from(0) && !EXPONENTS.contains(&exponent) {
+        if value != 0 && !EXPONENTS.contains(&exponent) {
             return Err(format!(
                 "expected a number between 1E-130 and 9.9E+125 in size, found an exponent of {exponent}"
             ));
@@ -65,7 +65,7 @@ impl From<i64> for Number {
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (_, scale) = self.0.as_bigint_and_exponent();
-        if (0..=40).contains(&scale) || scale < 0 && scale >= -40 {
+        if (-40..=40).contains(&scale) {
             f.write_str(&self.0.to_plain_string())
         } else {
             f.write_str(&self.0.to_scientific_notation())

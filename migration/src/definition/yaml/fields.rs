@@ -99,7 +99,7 @@ pub(super) fn suggest(name: &str, known: &[&str]) -> String {
         .filter(|(likeness, _)| *likeness > 0.8);
     match nearest {
         Some((_, candidate)) => format!("did you mean \"{candidate}\"?"),
-        None => format!("expected one of {}", known.join(", ")),
+        None => format!("choose one of {}", known.join(", ")),
     }
 }
 
@@ -153,16 +153,16 @@ pub(super) fn attribute(node: &Node, what: &str, mistakes: &mut Mistakes) -> Opt
     None
 }
 
-/// `true` or `false`.
+/// `true` or `false`; `what` is the question it answers.
 pub(super) fn truth(node: &Node, what: &str, mistakes: &mut Mistakes) -> Option<bool> {
     if let Some(Meaning::Bool(truth)) = node.scalar().map(|scalar| scalar.meaning()) {
         return Some(truth);
     }
-    mistakes.add(node.at, format!("expected {what}: true or false, found {}", node.found()));
+    mistakes.add(node.at, format!("expected true or false ({what}), found {}", node.found()));
     None
 }
 
-/// A whole number between two bounds.
+/// A whole number of `what` between two bounds.
 pub(super) fn whole(
     node: &Node,
     what: &str,
@@ -176,6 +176,6 @@ pub(super) fn whole(
         return Some(number);
     }
     let (least, most) = (bounds.start(), bounds.end());
-    mistakes.add(node.at, format!("expected {what}: a whole number from {least} to {most}, found {}", node.found()));
+    mistakes.add(node.at, format!("expected a whole number of {what} from {least} to {most}, found {}", node.found()));
     None
 }

@@ -56,7 +56,7 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
         check(steps, source.as_ref(), marker.as_ref(), mistakes);
     }
     let segments = optional(&fields, "segments", TotalSegments::DEFAULT, mistakes, |node, mistakes| {
-        TotalSegments::try_from(whole(node, "segments of the scan", 1..=TotalSegments::MAX, mistakes)?).ok()
+        TotalSegments::try_from(whole(node, "segments", 1..=TotalSegments::MAX, mistakes)?).ok()
     });
     let backup = optional(&fields, "backup", false, mistakes, settings::backup);
     let prewarm = optional(&fields, "prewarm", None, mistakes, settings::prewarm);

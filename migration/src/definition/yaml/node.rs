@@ -46,7 +46,7 @@ impl Node {
             non_finite_float_policy: serde_yaml::NonFiniteFloatPolicy::PassThrough,
             with_snippet: false,
         };
-        let raw = serde_yaml::from_str_with_options::<RawNode>(text, options).map_err(|error| syntax(&error))?;
+        let raw = serde_yaml::from_str_with_options::<RawNode>(text, options).map_err(|error| syntax(&error, text))?;
         Ok(raw.resolve(text))
     }
 
@@ -71,13 +71,28 @@ impl Node {
     }
 }
 
-fn syntax(error: &serde_yaml::Error) -> Mistakes {
+/// The one mistake that a file without YAML's own syntax has.
+fn syntax(error: &serde_yaml::Error, file: &str) -> Mistakes {
     let at = error
         .location()
         .map_or(Position { line: 1, column: 1 }, |at| Position { line: at.line().max(1), column: at.column().max(1) });
-    let why = DefaultMessageFormatter.format_message(error.without_snippet()).replace(char::is_control, " ");
+    let error = error.without_snippet();
+    let message = match error {
+        serde_yaml::Error::MultipleDocuments { .. } => "expected one YAML document, found a second one".into(),
+        serde_yaml::Error::RecursiveReferencesRequireWeakTypes { .. } => {
+            "expected a value, found an alias of what it stands in".into()
+        }
+        _ => {
+            let why = DefaultMessageFormatter.format_message(error).replace(char::is_control, " ");
+            let line = usize::try_from(at.line - 1).ok().and_then(|index| file.lines().nth(index)).unwrap_or_default();
+            let in_flow = line.contains(['{', '[']);
+            let advice =
+                if in_flow { ": within { } and [ ], put text that holds { } [ ] , : or # in quotes" } else { "" };
+            format!("expected YAML: {why}{advice}")
+        }
+    };
     let mut mistakes = Mistakes::default();
-    mistakes.add(at, format!("expected YAML: {why}"));
+    mistakes.add(at, message);
     mistakes
 }
 

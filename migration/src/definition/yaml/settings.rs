@@ -99,11 +99,18 @@ pub(super) fn prewarm(node: &Node, mistakes: &mut Mistakes) -> Option<Option<Pre
     match node.scalar().map(|scalar| scalar.meaning()) {
         Some(Meaning::Bool(false)) => return Some(None),
         Some(Meaning::Bool(true)) => return Some(Some(Prewarm::DEFAULT)),
-        _ => {}
+        Some(_) => {
+            mistakes.add(
+                node.at,
+                format!("expected true, false, or read_units and write_units to prewarm to, found {}", node.found()),
+            );
+            return None;
+        }
+        None => {}
     }
-    let fields = Fields::read(node, "true, false or units to prewarm to", &["read_units", "write_units"], mistakes)?;
+    let fields = Fields::read(node, "prewarm", &["read_units", "write_units"], mistakes)?;
     let mut units = |name: &str, default: u32| match fields.optional(name) {
-        Some(node) => whole(node, "units a second", 1..=Prewarm::MAX_UNITS, mistakes),
+        Some(node) => whole(node, "units", 1..=Prewarm::MAX_UNITS, mistakes),
         None => Some(default),
     };
     let read_units = units("read_units", Prewarm::DEFAULT.read_units);

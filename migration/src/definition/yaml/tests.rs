@@ -67,14 +67,14 @@ fn what_is_left_out_has_its_default() {
 fn every_step_and_condition_survives_json() {
     let text = with(
         r#"
-  - set: { path: a.b[2], value: { s: x, n: 1.50, t: true, z: null, l: [1, !B "AAE="], m: {} } }
+  - set: { path: "a.b[2]", value: { s: x, n: 1.50, t: true, z: null, l: [1, !B "AAE="], m: {} } }
   - set: { path: n, value: !N "${count}" }
   - set: { path: empty, value: "" }
   - default: { path: seen, value: "at ${now}" }
   - default: { path: sets, value: { s: !SS [a, "1"], n: !NS [1, 2.5], b: !BS ["", "AA=="] } }
   - rename: { path: old, to: new }
   - copy: { path: new, to: again }
-  - remove: { path: tags[0] }
+  - remove: { path: "tags[0]" }
   - convert: { path: x, to: NS }
   - convert: { path: y, to: iso_8601 }
   - increment: { path: visits }
@@ -193,16 +193,16 @@ segments: 5
 #[test]
 fn keys_markers_and_order_are_checked() {
     let text = with(
-        "  - rename: { path: title, to: name }
+        r#"  - rename: { path: title, to: name }
   - set: { path: year.x, value: 1 }
-  - remove: { path: tags[0] }
+  - remove: { path: "tags[0]" }
   - increment: { path: visits }
   - increment: { path: n, marker: once }
   - increment: { path: m, marker: once }
   - increment: { path: o, marker: year }
   - set: { path: once, value: 1 }
   - delete
-  - remove: { path: z }",
+  - remove: { path: z }"#,
         "",
     );
     insta::assert_snapshot!(mistakes(&text));
@@ -253,6 +253,7 @@ fn a_file_that_is_no_migration_says_so() {
         "{ 1: a, [x]: b, null: c }",
         "migration: !S m\nsource: abc\ntransform:\n",
         "a: \"\\q\"\n",
+        "a: { path: tags[0] }\n",
     ];
     insta::assert_snapshot!(texts.map(shown).join("\n"));
 }
