@@ -3,6 +3,7 @@
 pub mod json;
 mod number;
 mod path;
+pub mod plain;
 mod size;
 mod value;
 

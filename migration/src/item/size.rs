@@ -51,3 +51,54 @@ fn number_bytes(digits: &str) -> usize {
     let significant = significant.count().saturating_sub(trailing);
     significant.div_ceil(2) + 1 + usize::from(digits.starts_with('-'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(json: serde_json::Value) -> usize {
+        item_bytes(&crate::item::json::item_from_json(json).unwrap())
+    }
+
+    /// The example of the page that the module cites: two attributes of 12 and 11 bytes.
+    #[test]
+    fn the_documented_item_weighs_what_the_documentation_says() {
+        assert_eq!(bytes(serde_json::json!({ "shirt-color": { "S": "R" }, "shirt-size": { "S": "M" } })), 23);
+    }
+
+    /// The rules of the same page, one by one; each name is one byte.
+    #[test]
+    fn every_type_weighs_by_its_rule() {
+        use serde_json::json;
+        for (value, expected) in [
+            (json!({ "S": "" }), 0),
+            (json!({ "S": "über" }), 5),
+            (json!({ "N": "0" }), 1),
+            (json!({ "N": "27" }), 2),
+            (json!({ "N": "-27" }), 3),
+            (json!({ "N": "123" }), 3),
+            (json!({ "N": "00100.00" }), 2),
+            (json!({ "N": "0.0012" }), 2),
+            (json!({ "N": "1.5E+100" }), 2),
+            (json!({ "N": "9".repeat(38) }), 20),
+            (json!({ "B": "AAECAw==" }), 4),
+            (json!({ "BOOL": false }), 1),
+            (json!({ "NULL": true }), 1),
+            (json!({ "SS": ["ab", "c"] }), 3),
+            (json!({ "NS": ["27", "-1"] }), 5),
+            (json!({ "BS": ["AA==", "AAE="] }), 3),
+            (json!({ "L": [] }), 3),
+            (json!({ "M": {} }), 3),
+            (json!({ "L": [{ "S": "ab" }, { "L": [] }] }), 3 + (1 + 2) + (1 + 3)),
+            (json!({ "M": { "key": { "S": "ab" }, "k": { "NULL": true } } }), 3 + (1 + 3 + 2) + (1 + 1 + 1)),
+        ] {
+            assert_eq!(bytes(json!({ "a": value })), 1 + expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn units_are_rounded_up_for_each_item() {
+        assert_eq!([0, 1, 1024, 1025, MAX_ITEM_BYTES].map(write_units), [1, 1, 1, 2, 400]);
+        assert_eq!([0, 1, 4096, 4097, MAX_ITEM_BYTES].map(read_units), [0.5, 0.5, 0.5, 1.0, 50.0]);
+    }
+}
