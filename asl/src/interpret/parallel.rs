@@ -1,0 +1,14 @@
+//! Parallel: all branches at once. The first failure drops the other branches where they stand.
+
+use futures_util::future::try_join_all;
+use serde_json::Value;
+
+use super::{EventKind, Failure, context::Context, flow};
+use crate::Parallel;
+
+pub(super) async fn run(context: &Context<'_>, parallel: &Parallel, given: Value) -> Result<Value, Failure> {
+    let run = context.run;
+    run.emit(EventKind::ParallelStateStarted, Some(context.state), None, None);
+    let branches = parallel.branches.iter().map(|branch| flow::run(run, branch, given.clone(), context.item));
+    try_join_all(branches).await.map(Value::Array)
+}

@@ -1,0 +1,71 @@
+//! What the interpreter refuses: JSONata and variables. Everything else that the model holds, it runs.
+
+use serde_json::Value;
+
+use crate::{QueryLanguage, Rule, State, StateMachine, StateName, Test, walk};
+
+/// A machine uses something that the interpreter does not cover.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{what} is not supported{}", place(.state))]
+pub struct Unsupported {
+    /// The state that uses it, with the states around it: `Migrate/MigrateSegment`.
+    pub state: Option<String>,
+    /// What it uses.
+    pub what: &'static str,
+}
+
+fn place(state: &Option<String>) -> String {
+    state.as_ref().map(|state| format!(" (in state {state})")).unwrap_or_default()
+}
+
+pub(super) fn check(machine: &StateMachine) -> Result<(), Unsupported> {
+    if machine.query_language == Some(QueryLanguage::JSONata) {
+        return Err(Unsupported { state: None, what: "the query language JSONata" });
+    }
+    let mut found = None;
+    walk::flows(&machine.flow, &mut |place, flow| {
+        for (name, state) in &flow.states {
+            if let Some(what) = unsupported(state) {
+                found.get_or_insert_with(|| Unsupported { state: Some(path(place, name)), what });
+            }
+        }
+    });
+    found.map_or(Ok(()), Err)
+}
+
+fn path(place: &[&StateName], name: &StateName) -> String {
+    place.iter().copied().chain([name]).map(StateName::as_str).collect::<Vec<_>>().join("/")
+}
+
+fn unsupported(state: &State) -> Option<&'static str> {
+    let extra = match state {
+        State::Task(task, _) => &task.extra,
+        State::Choice(choice) => &choice.extra,
+        State::Wait(wait, _) => &wait.extra,
+        State::Pass(pass, _) => &pass.extra,
+        State::Map(map, _) => &map.extra,
+        State::Parallel(parallel, _) => &parallel.extra,
+        State::Succeed(succeed) => &succeed.extra,
+        State::Fail(fail) => &fail.extra,
+    };
+    let conditional = |state: &State| match state {
+        State::Choice(choice) => choice.choices.iter().any(|branch| has_condition(&branch.rule)),
+        _ => false,
+    };
+    if extra.get("QueryLanguage").and_then(Value::as_str) == Some("JSONata") || conditional(state) {
+        Some("the query language JSONata")
+    } else if extra.contains_key("Assign") || state.catchers().iter().any(|catch| catch.extra.contains_key("Assign")) {
+        Some("Assign")
+    } else {
+        None
+    }
+}
+
+fn has_condition(rule: &Rule) -> bool {
+    match &rule.test {
+        Test::Condition(_) => true,
+        Test::And(rules) | Test::Or(rules) => rules.iter().any(has_condition),
+        Test::Not(rule) => has_condition(rule),
+        Test::Compare(..) => false,
+    }
+}
