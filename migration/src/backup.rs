@@ -11,9 +11,9 @@ use crate::services::Services;
 
 /// A backup that was begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Backup {
+pub(crate) struct Backup {
     /// Its ARN.
-    pub arn: String,
+    pub(crate) arn: String,
 }
 
 /// Begins an on-demand backup of the source table, named after the run.

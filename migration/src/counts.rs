@@ -27,8 +27,17 @@ pub struct Counts {
     pub read_units: f64,
     /// Write units consumed.
     pub write_units: f64,
-    /// Requests that were throttled, and tried again.
-    pub throttled: u64,
+    /// Reads that met the table's read capacity, and were tried again.
+    pub throttled_reads: u64,
+    /// Writes that met the write capacity of the table or an index, and were tried again.
+    pub throttled_writes: u64,
+}
+
+impl Counts {
+    /// Requests that were throttled.
+    pub fn throttled(&self) -> u64 {
+        self.throttled_reads + self.throttled_writes
+    }
 }
 
 impl AddAssign for Counts {
@@ -43,6 +52,7 @@ impl AddAssign for Counts {
         self.conflicts += other.conflicts;
         self.read_units += other.read_units;
         self.write_units += other.write_units;
-        self.throttled += other.throttled;
+        self.throttled_reads += other.throttled_reads;
+        self.throttled_writes += other.throttled_writes;
     }
 }

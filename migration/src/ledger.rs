@@ -27,6 +27,8 @@ pub enum Entry {
     Capacity,
     /// How many items have failed so far, in all segments.
     FailedItems,
+    /// What stopped the worker that failed last.
+    WorkerError,
     /// A segment's checkpoint and counts.
     Segment(u32),
     /// The nth item of a segment that could not be migrated.
@@ -45,6 +47,7 @@ impl Entry {
             Self::Plan => "plan".into(),
             Self::Capacity => "capacity".into(),
             Self::FailedItems => "failed_items".into(),
+            Self::WorkerError => "worker_error".into(),
             Self::Segment(segment) => format!("{SEGMENT_PREFIX}{segment:06}"),
             Self::Failure(segment, number) => format!("{FAILURE_PREFIX}{segment:06}#{number:09}"),
             Self::Report => "report".into(),

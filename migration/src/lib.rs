@@ -5,12 +5,15 @@
 
 mod backup;
 pub mod capacity;
+pub mod cost;
 mod counts;
 pub mod definition;
+pub mod dry_run;
 mod error;
 pub mod expression;
 pub mod item;
 pub mod ledger;
+pub mod local;
 mod patience;
 pub mod plan;
 pub mod prepare;
@@ -21,6 +24,7 @@ pub mod summary;
 pub mod table;
 mod task;
 pub mod transform;
+pub mod workflow;
 pub mod write;
 
 pub use counts::Counts;

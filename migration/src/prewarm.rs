@@ -11,9 +11,9 @@ use crate::table::Table;
 
 /// Whether what was begun is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ready {
+pub(crate) struct Ready {
     /// It is.
-    pub ready: bool,
+    pub(crate) ready: bool,
 }
 
 /// What the ledger holds of a table's capacity.
@@ -52,6 +52,11 @@ pub(crate) async fn check(services: &Services, run: &RunId) -> Result<Ready, Err
 
 /// Puts back what stood before the run, if the run has raised it. Doing it twice is doing it once.
 pub(crate) async fn restore(services: &Services, run: &RunId) -> Result<Ready, Error> {
+    put_back(services, run).await.map_err(|error| error.while_doing("the table's capacity was not put back"))?;
+    Ok(Ready { ready: true })
+}
+
+async fn put_back(services: &Services, run: &RunId) -> Result<(), Error> {
     let raised: Option<Raised> = services.ledger.get(run, Entry::Capacity).await?;
     if let Some(Raised { before, restored: false }) = raised {
         let plan = services.plan(run).await?;
@@ -62,5 +67,5 @@ pub(crate) async fn restore(services: &Services, run: &RunId) -> Result<Ready, E
         capacity::set(&services.source, &table, &before).await?;
         services.ledger.put(run, Entry::Capacity, &Raised { before, restored: true }).await?;
     }
-    Ok(Ready { ready: true })
+    Ok(())
 }

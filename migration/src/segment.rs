@@ -31,20 +31,17 @@ const WRITES_IN_FLIGHT: usize = 16;
 /// to a minute of writes when the table throttles.
 const DEADLINE_MARGIN: Duration = Duration::from_secs(60);
 
-/// What a child of the Map is told.
+/// What a child of the Map is told, and what its worker answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Work {
     /// The run.
     pub run: RunId,
     /// The child's number: it works segments `child`, `child + children`, …
     pub child: u32,
-}
-
-/// What a worker answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Worked {
-    /// Whether all segments of the child are done; otherwise the worker's time was up, and the child calls
-    /// again (R6).
+    /// How often the worker has been called for it.
+    pub loops: u32,
+    /// Whether all of its segments are done; otherwise the worker's time was up, and the child calls again (R6).
+    #[serde(default)]
     pub done: bool,
 }
 
@@ -72,17 +69,45 @@ pub struct FailedItem {
 }
 
 /// Works the segments of one child, until they are done or `deadline` nears.
-pub async fn migrate(services: &Services, work: &Work, deadline: Option<Instant>) -> Result<Worked, Error> {
+pub(crate) async fn migrate(services: &Services, work: Work, deadline: Option<Instant>) -> Result<Work, Error> {
+    let worked = work_segments(services, &work, deadline).await;
+    if let Err(error) = &worked {
+        // The Map reports only that a child has failed; the summary has to know why.
+        WorkerError::note(services, &work.run, error).await?;
+    }
+    Ok(Work { done: worked?, loops: work.loops + 1, ..work })
+}
+
+async fn work_segments(services: &Services, work: &Work, deadline: Option<Instant>) -> Result<bool, Error> {
     let plan = services.plan(&work.run).await?;
     let run = Run { now: plan.now };
     let transform = Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, run)?;
     let worker = Worker { services, plan: &plan, transform: &transform, deadline };
     for segment in plan.segments_of(work.child) {
         if !worker.segment(segment).await? {
-            return Ok(Worked { done: false });
+            return Ok(false);
         }
     }
-    Ok(Worked { done: true })
+    Ok(true)
+}
+
+/// What stopped a worker, as the ledger keeps it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WorkerError {
+    pub(crate) error: String,
+    pub(crate) reason: String,
+}
+
+impl WorkerError {
+    /// An error that passes by itself, or only follows from another, doesn't take the place of one that doesn't.
+    async fn note(services: &Services, run: &RunId, error: &Error) -> Result<(), Error> {
+        let noted = Self { error: error.kind().name().into(), reason: error.to_string() };
+        if error.kind().is_transient() || error.kind() == Kind::Stopped {
+            services.ledger.put_first(run, Entry::WorkerError, &noted).await.map(drop)
+        } else {
+            services.ledger.put(run, Entry::WorkerError, &noted).await
+        }
+    }
 }
 
 struct Worker<'w> {
@@ -119,10 +144,10 @@ impl Worker<'_> {
 
     /// Reads one page and takes each of its items to its outcome.
     async fn page(&self, segment: u32, checkpoint: &Checkpoint) -> Result<(Counts, Option<Value>), Error> {
-        let meter = Meter::default();
-        let (items, cursor, read_units) = self.scan(segment, checkpoint.cursor.clone(), &meter).await?;
+        let (reads, writes) = (Meter::default(), Meter::default());
+        let (items, cursor, read_units) = self.scan(segment, checkpoint.cursor.clone(), &reads).await?;
         let mut counts = Counts { scanned: items.len() as u64, read_units, ..Counts::default() };
-        let writer = Writer::new(&self.services.source, &self.plan.definition.source.table, self.transform, &meter);
+        let writer = Writer::new(&self.services.source, &self.plan.definition.source.table, self.transform, &writes);
         // An error ends the page, but not the writes that are under way: they finish first.
         let halted = AtomicBool::new(false);
         let outcomes = stream::iter(items).map(async |item| {
@@ -145,7 +170,8 @@ impl Worker<'_> {
                 self.services.ledger.put(&self.plan.run, Entry::Failure(segment, number), &failed).await?;
             }
         }
-        counts.throttled = meter.throttled();
+        counts.throttled_reads = reads.throttled();
+        counts.throttled_writes = writes.throttled();
         Ok((counts, cursor))
     }
 

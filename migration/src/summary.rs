@@ -8,8 +8,11 @@ use crate::definition::ToleratedFailures;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::plan::{Engine, RunId};
-use crate::segment::Checkpoint;
+use crate::segment::{Checkpoint, WorkerError};
 use crate::services::Services;
+
+/// What a Map fails with when its children do (Step Functions, "Error names").
+const THRESHOLD_EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,13 +48,22 @@ pub struct Summary {
     pub status: Status,
     /// Why, where it didn't succeed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    pub failure: Option<RunFailure>,
     /// Its segments.
     pub segments: Segments,
     /// Its items.
     pub counts: Counts,
     /// From its start to its summary.
     pub seconds: f64,
+}
+
+/// Why a run didn't succeed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFailure {
+    /// The error's name, as the state machine reports it.
+    pub error: String,
+    /// What happened.
+    pub reason: String,
 }
 
 /// The task's input: the run, and the error that a Catch has put beside it.
@@ -96,20 +108,27 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
         .await?;
     let total = plan.definition.segments.get();
     let tolerated = plan.definition.tolerated_failures;
-    let (status, reason) = match ending.failure {
-        Some(caught) if caught.error == Kind::Stopped.name() => (Status::Stopped, Some(caught.message())),
-        Some(caught) => (Status::Failed, Some(caught.message())),
-        None if !tolerated.bears(counts.failed, counts.scanned) => {
-            let share = tolerated.percentage.get();
-            let reason = format!("{} of {} items failed; {share} % are tolerated", counts.failed, counts.scanned);
-            (Status::Failed, Some(reason))
-        }
-        None if succeeded < total => (Status::Failed, Some(format!("{succeeded} of {total} segments are done"))),
-        None => (Status::Succeeded, None),
+    let share = tolerated.percentage.get();
+    let failure = if !tolerated.bears(counts.failed, counts.scanned) {
+        let reason =
+            format!("{} of {} items can't be migrated; {share} % are tolerated", counts.failed, counts.scanned);
+        Some(RunFailure { error: Kind::TooManyFailedItems.name().into(), reason })
+    } else if let Some(caught) = ending.failure {
+        Some(cause(services, &ending.run, caught).await?)
+    } else {
+        (succeeded < total).then(|| RunFailure {
+            error: Kind::Refused.name().into(),
+            reason: format!("only {succeeded} of {total} segments are done"),
+        })
+    };
+    let status = match &failure {
+        None => Status::Succeeded,
+        Some(failure) if failure.error == Kind::Stopped.name() => Status::Stopped,
+        Some(_) => Status::Failed,
     };
     let seconds = (services.clock)().duration_since(plan.now).as_secs_f64();
     let segments = Segments { total, succeeded, failed: total - succeeded };
-    let summary = Summary { run: ending.run, engine: plan.engine, status, reason, segments, counts, seconds };
+    let summary = Summary { run: ending.run, engine: plan.engine, status, failure, segments, counts, seconds };
     services.ledger.put(&summary.run, Entry::Report, &summary).await?;
     Ok(summary)
 }
@@ -119,11 +138,16 @@ pub async fn read(ledger: &Ledger, run: &RunId) -> Result<Option<Summary>, Error
     ledger.get(run, Entry::Report).await
 }
 
-impl Caught {
-    /// A Lambda function's error arrives as JSON; an interpreter's or a state's own as text.
-    fn message(&self) -> String {
-        let json: Option<Value> = serde_json::from_str(&self.cause).ok();
-        let message = json.as_ref().and_then(|json| json.get("errorMessage")).and_then(Value::as_str);
-        format!("{} ({})", message.unwrap_or(&self.cause), self.error)
+/// What lies behind an error that a Catch has caught. A Map says only that too many of its children failed: the
+/// worker that did has left its reason in the ledger.
+async fn cause(services: &Services, run: &RunId, caught: Caught) -> Result<RunFailure, Error> {
+    if caught.error == THRESHOLD_EXCEEDED
+        && let Some(WorkerError { error, reason }) = services.ledger.get(run, Entry::WorkerError).await?
+    {
+        return Ok(RunFailure { error, reason });
     }
+    // A Lambda function's error arrives as JSON, a state's own as text.
+    let json: Option<Value> = serde_json::from_str(&caught.cause).ok();
+    let message = json.as_ref().and_then(|json| json.get("errorMessage")).and_then(Value::as_str);
+    Ok(RunFailure { reason: message.unwrap_or(&caught.cause).to_owned(), error: caught.error })
 }

@@ -78,7 +78,7 @@ impl Task {
             Self::CheckBackup => answer(backup::check(services, &self.read(input)?).await?),
             Self::Prewarm => answer(prewarm::prewarm(services, &self.read::<prepare::OfRun>(input)?.run).await?),
             Self::CheckPrewarm => answer(prewarm::check(services, &self.read::<prepare::OfRun>(input)?.run).await?),
-            Self::MigrateSegment => answer(segment::migrate(services, &self.read(input)?, deadline).await?),
+            Self::MigrateSegment => answer(segment::migrate(services, self.read(input)?, deadline).await?),
             Self::Restore => answer(prewarm::restore(services, &self.read::<prepare::OfRun>(input)?.run).await?),
             Self::Summarise => answer(summary::summarise(services, self.read(input)?).await?),
         }

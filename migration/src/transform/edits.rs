@@ -52,6 +52,18 @@ impl Edits {
         Self(coarse)
     }
 
+    /// The item as it is after the edits.
+    pub fn applied(&self, item: &Item) -> Item {
+        let mut after = item.clone();
+        for (path, edit) in self.coarsened(item).0 {
+            match edit {
+                Edit::Set(value) => after.insert(path.root().to_owned(), value),
+                Edit::Remove => after.remove(path.root()),
+            };
+        }
+        after
+    }
+
     /// What the attribute `root` is after the edits.
     fn applied_to(&self, before: Option<&AttributeValue>, root: &str) -> Option<AttributeValue> {
         let mut after = before.cloned();

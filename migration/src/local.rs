@@ -1,0 +1,88 @@
+//! The local engines: the deployed document, executed in this process, its tasks the deployed functions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use asl::ErrorName;
+use asl::interpret::{Call, Execution, Interpreter, ObjectStore, TaskCall, TaskFailure, Tasks};
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::error::{Error, Kind};
+use crate::ledger::Entry;
+use crate::plan::Plan;
+use crate::services::Services;
+use crate::summary::Summary;
+use crate::task::Task;
+use crate::workflow;
+
+/// A Lambda function's time, which workers get here too: the same loops, the same checkpoints.
+const WORKER_TIME: Duration = Duration::from_secs(900);
+
+/// Runs a plan to its end, whatever that is. An error is one before the plan was in the ledger, or of the ledger
+/// itself; a run that failed has a summary that says so.
+pub async fn run(services: Arc<Services>, plan: &Plan, objects: impl ObjectStore + 'static) -> Result<Summary, Error> {
+    let machine = workflow::in_place().map_err(|problems| Error::invalid(problems.to_string()))?;
+    let input = serde_json::to_value(plan).map_err(|error| Error::invalid(error.to_string()))?;
+    let tasks = LocalTasks { services: services.clone(), workers: TaskTracker::new() };
+    let interpreter =
+        Interpreter::new(machine, tasks).map_err(|error| Error::invalid(error.to_string()))?.objects(objects);
+    let outcome = interpreter.run(Execution::new(plan.run.to_string(), input)).await;
+    match services.ledger.get(&plan.run, Entry::Report).await? {
+        Some(summary) => Ok(summary),
+        None => Err(unreported(outcome)),
+    }
+}
+
+/// Why there is no summary.
+fn unreported(outcome: asl::interpret::Outcome) -> Error {
+    let asl::interpret::Outcome::Failed(failure) = outcome else {
+        return Error::new(Kind::Refused, "the run ended without a report");
+    };
+    let cause = failure.cause.unwrap_or_default();
+    let json: Option<Value> = serde_json::from_str(&cause).ok();
+    let message = json.as_ref().and_then(|json| json.get("errorMessage")).and_then(Value::as_str);
+    let name = failure.error.as_ref().map_or("", ErrorName::as_str);
+    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or(Kind::Refused);
+    Error::new(kind, message.unwrap_or(&cause))
+}
+
+struct LocalTasks {
+    services: Arc<Services>,
+    workers: TaskTracker,
+}
+
+#[async_trait]
+impl Tasks for LocalTasks {
+    async fn run(&self, call: TaskCall) -> Result<Value, TaskFailure> {
+        let (task, payload) = match call.call {
+            Call::Lambda { function, payload } => (Task::of_function_arn(&function), payload),
+            Call::Service { .. } => (None, Value::Null),
+        };
+        let task = task.ok_or_else(|| TaskFailure::new("States.Runtime", "the document calls what is no task"))?;
+        if task == Task::Restore {
+            // A Map that failed lets go of its workers; they end after their page. Nobody may write any more
+            // when the capacity goes back.
+            self.services.stop.request();
+            self.workers.close();
+            self.workers.wait().await;
+        }
+        // Spawned, so that workers share the processors, and so that writes under way finish when the Map lets
+        // go of its child.
+        let services = self.services.clone();
+        let deadline = Instant::now() + WORKER_TIME;
+        let work = self.workers.spawn(async move { task.run(&services, payload, Some(deadline)).await });
+        match work.await {
+            Ok(answer) => answer.map_err(|error| failure(error.kind().name(), &error.to_string())),
+            Err(panic) => Err(failure("Segue.Panic", &format!("{task} panicked: {panic}"))),
+        }
+    }
+}
+
+/// As Lambda reports an error: its name, and its message in JSON.
+fn failure(name: &'static str, message: &str) -> TaskFailure {
+    let cause = json!({ "errorType": name, "errorMessage": message }).to_string();
+    TaskFailure::new(ErrorName::from(name), cause)
+}
