@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::http::{InProcess, client_builder};
+use crate::objects::ObjectStore;
 use crate::operations;
 use crate::reply::{Fault, Reply};
 
@@ -60,14 +61,14 @@ struct Inner {
     // The order matters: the engine closes its files before the lock is given up and the folder removed.
     engine: Arc<Mutex<Engine>>,
     requests: AtomicU64,
-    folder: PathBuf,
+    path: PathBuf,
     _lock: File,
     _temporary: Option<TempDir>,
 }
 
 impl fmt::Debug for Embedded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Embedded").field("folder", &self.inner.folder).finish_non_exhaustive()
+        f.debug_struct("Embedded").field("path", &self.inner.path).finish_non_exhaustive()
     }
 }
 
@@ -96,7 +97,7 @@ impl Embedded {
         let inner = Inner {
             engine: Arc::new(Mutex::new(engine)),
             requests: AtomicU64::new(0),
-            folder: path.parent().unwrap_or(Path::new("")).to_owned(),
+            path: path.to_owned(),
             _lock: lock,
             _temporary: temporary,
         };
@@ -117,6 +118,11 @@ impl Embedded {
     /// whatever the endpoint, the region and the credentials are.
     pub fn http_client(&self) -> SharedHttpClient {
         SharedHttpClient::new(InProcess(self.clone()))
+    }
+
+    /// Objects beside the database file, in place of S3.
+    pub fn object_store(&self) -> ObjectStore {
+        ObjectStore::of(self, beside(&self.inner.path, ".objects"))
     }
 
     /// Answers one request. The SDK's client and the server both come through here: what should happen to
@@ -142,11 +148,16 @@ impl Embedded {
     }
 }
 
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// Takes the lock beside the database file. (Not of the file itself: closing a second handle on it would
 /// release SQLite's own locks.)
 fn lock(path: &Path) -> Result<File> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
+    let name = beside(path, ".lock");
     let cant = |error| Error::because(ErrorKind::Io, format!("can't open the database file {}", path.display()), error);
     let lock = File::options().create(true).truncate(false).write(true).open(&name).map_err(cant)?;
     match lock.try_lock() {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use dynoxide::DynoxideError;
@@ -23,10 +23,17 @@ use crate::reply::{Answer, Fault};
 use crate::table::Table;
 use crate::tokens::Tokens;
 
+/// SQLite's page cache; negative numbers are KiB.
+const CACHE_KIBIBYTES: i64 = -64 * 1024;
+/// Several statements for each of some tables.
+const CACHED_STATEMENTS: usize = 128;
+
 pub(crate) struct Engine {
     pub(crate) storage: Storage,
     pub(crate) lifecycle: VectorIndexLifecycle,
     pub(crate) tables: HashMap<String, Table>,
+    /// Tables that are being loaded, and whether their loaders still live.
+    pub(crate) loading: HashMap<String, Weak<()>>,
     pub(crate) tokens: Tokens,
     pub(crate) clock: Arc<Clock>,
     pub(crate) options: Options,
@@ -52,10 +59,13 @@ impl Engine {
         let storage = Storage::new(path)?.with_clock(clock.clone());
         let synchronous = if durable { "NORMAL" } else { "OFF" };
         storage.conn().pragma_update(None, "synchronous", synchronous)?;
+        storage.conn().pragma_update(None, "cache_size", CACHE_KIBIBYTES)?;
+        storage.conn().set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
         let mut engine = Self {
             storage,
             lifecycle: VectorIndexLifecycle::new(),
             tables: HashMap::new(),
+            loading: HashMap::new(),
             tokens: Tokens::default(),
             clock,
             options,
@@ -64,12 +74,28 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Leaves no transaction of an earlier request behind, even if that one panicked.
-    pub(crate) fn recover(&self) -> Answer<()> {
+    /// Leaves nothing of earlier requests behind: no transaction of one that panicked, no table of a load that
+    /// was given up.
+    pub(crate) fn recover(&mut self) -> Answer<()> {
         if !self.storage.conn().is_autocommit() {
             self.storage.rollback()?;
         }
-        Ok(())
+        self.drop_abandoned().map_err(Fault::internal)
+    }
+
+    /// Drops the tables whose loaders are gone.
+    pub(crate) fn drop_abandoned(&mut self) -> Result<()> {
+        let abandoned = self.loading.extract_if(|_, loader| loader.strong_count() == 0);
+        let abandoned: Vec<String> = abandoned.map(|(table, _)| table).collect();
+        abandoned.iter().try_for_each(|table| crate::schema::drop_table(self, table))
+    }
+
+    /// Refuses item operations on a table that is not there yet.
+    fn refuse_while_loading(&self, table: &str) -> Answer<()> {
+        if !self.loading.contains_key(table) {
+            return Ok(());
+        }
+        Err(DynoxideError::ResourceNotFoundException("Requested resource not found".to_owned()).into())
     }
 
     pub(crate) fn table(&mut self, name: &str) -> Answer<&mut Table> {
@@ -127,6 +153,7 @@ impl Engine {
         promised: &mut Promised,
         now: Instant,
     ) -> Answer<()> {
+        self.refuse_while_loading(&demand.table)?;
         let enforced = self.options.enforce_capacity;
         let Some(table) = self.tables.get_mut(&demand.table).filter(|_| enforced) else {
             return Ok(());

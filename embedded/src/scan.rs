@@ -65,7 +65,8 @@ fn measure(engine: &Engine, request: &mut ScanRequest) -> Answer<Option<Page>> {
         _ => return Ok(None),
     };
     let table = &request.table_name;
-    if request.index_name.is_some() || !engine.tables.contains_key(table) {
+    let can_be_read = engine.tables.contains_key(table) && !engine.loading.contains_key(table);
+    if request.index_name.is_some() || !can_be_read {
         return Ok(None);
     }
     let start = match &request.exclusive_start_key_raw {

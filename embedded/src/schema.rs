@@ -43,6 +43,10 @@ pub(crate) fn add_scan_index(storage: &Storage, table: &str) -> rusqlite::Result
     storage.conn().execute_batch(&sql)
 }
 
+pub(crate) fn drop_scan_index(storage: &Storage, table: &str) -> rusqlite::Result<()> {
+    storage.conn().execute_batch(&format!("DROP INDEX IF EXISTS {}", quoted(&format!("{table}::scan"))))
+}
+
 pub(crate) fn save_settings(storage: &Storage, table: &str, settings: &Settings) -> Answer<()> {
     let json = serde_json::to_string(settings).map_err(Fault::internal)?;
     let sql = "INSERT OR REPLACE INTO \"::settings\" (table_name, settings) VALUES (?1, ?2)";

@@ -17,6 +17,8 @@ use crate::wire::ARN_PREFIX;
 /// What an on-demand table takes from the start (AWS: "Initial throughput for on-demand capacity mode").
 pub(crate) const ON_DEMAND_START: Units = Units { read: 12_000, write: 4_000 };
 
+const DAY_SECONDS: f64 = 24.0 * 3_600.0;
+
 /// Read and write units per second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Units {
@@ -40,6 +42,8 @@ pub(crate) struct Settings {
     /// When the table went from provisioned to on demand, in seconds since the epoch; it may do so four times
     /// in 24 hours.
     pub(crate) went_on_demand: Vec<f64>,
+    /// When the units of the table (under an empty name) or of an index were lowered.
+    pub(crate) decreases: BTreeMap<String, Vec<f64>>,
     /// Whether the table has ever been on demand: only then does it have a BillingModeSummary.
     pub(crate) was_on_demand: bool,
     pub(crate) point_in_time_recovery: Option<PointInTimeRecovery>,
@@ -219,6 +223,13 @@ impl Throughput {
 }
 
 impl Settings {
+    /// The times in the same UTC day at which something was lowered.
+    pub(crate) fn decreases_today(&self, what: &str, today: f64) -> Vec<f64> {
+        let day = |at: f64| (at / DAY_SECONDS).floor();
+        let times = self.decreases.get(what).map(Vec::as_slice).unwrap_or_default();
+        times.iter().copied().filter(|&at| day(at) == day(today)).collect()
+    }
+
     /// Warm throughput follows what the table has been given, and never falls.
     fn grow(&mut self, throughput: &Throughput) {
         let given = |units: Units| if throughput.on_demand { ON_DEMAND_START } else { units };

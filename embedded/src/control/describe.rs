@@ -10,6 +10,8 @@ use crate::table::{Settings, Units};
 /// Completes a description that the engine gave.
 pub(crate) fn complete(engine: &mut Engine, name: &str, description: Value) -> Answer<Value> {
     let now = engine.clock.now();
+    let is_loading = engine.loading.contains_key(name);
+    let today = engine.clock.epoch_seconds();
     let Ok(table) = engine.table(name) else { return Ok(description) };
     table.settle(now);
     let Value::Object(mut description) = description else { return Ok(description) };
@@ -21,13 +23,21 @@ pub(crate) fn complete(engine: &mut Engine, name: &str, description: Value) -> A
         looked.insert("TableStatus".to_owned(), json!("UPDATING"));
         return Ok(Value::Object(looked));
     }
+    if is_loading {
+        description.insert("TableStatus".to_owned(), json!("CREATING"));
+    }
     billing(&mut description, &table.settings);
     description.insert("WarmThroughput".to_owned(), warm(table.settings.warm));
+    if let Some(throughput) = description.get_mut("ProvisionedThroughput") {
+        throughput["NumberOfDecreasesToday"] = json!(table.settings.decreases_today("", today).len());
+    }
     let indexes = description.get_mut("GlobalSecondaryIndexes").and_then(Value::as_array_mut);
     for index in indexes.into_iter().flatten() {
         let name = index["IndexName"].as_str().unwrap_or_default();
         let units = table.settings.warm_indexes.get(name).copied().unwrap_or_default();
+        let decreases = table.settings.decreases_today(name, today).len();
         index["WarmThroughput"] = warm(units);
+        index["ProvisionedThroughput"]["NumberOfDecreasesToday"] = json!(decreases);
     }
     Ok(Value::Object(description))
 }

@@ -5,15 +5,26 @@ use dynoxide::actions::{create_table, delete_table, describe_table};
 use serde_json::{Value, json};
 
 use super::describe::complete;
+use super::warm;
 use crate::engine::{Engine, settle};
 use crate::reply::{Answer, Fault};
 use crate::schema;
+use crate::table::{ON_DEMAND_START, Settings};
 use crate::wire::{parse, write_with_arns};
 
 pub(crate) fn create(engine: &mut Engine, body: &[u8]) -> Answer {
-    let response = settle(create_table::execute(&engine.storage, parse(body)?))?;
+    let mut body: Value = parse(body)?;
+    let warm = warm::take(&mut body)?;
+    let on_demand = body["BillingMode"] == "PAY_PER_REQUEST";
+    if on_demand {
+        warm.check(&Settings { warm: ON_DEMAND_START, ..Settings::default() })?;
+    }
+    let rest = serde_json::to_vec(&body).map_err(Fault::internal)?;
+    let response = settle(create_table::execute(&engine.storage, parse(&rest)?))?;
     let name = response.table_description.table_name.clone();
     schema::add_scan_index(&engine.storage, &name)?;
+    engine.refresh(&name)?;
+    warm.apply(&mut engine.table(&name)?.settings);
     engine.refresh(&name)?;
     let description = serde_json::to_value(&response.table_description).map_err(Fault::internal)?;
     answer_with("TableDescription", complete(engine, &name, description)?)
@@ -49,7 +60,7 @@ pub(crate) fn in_use_while_updating(engine: &mut Engine, name: &str) -> Answer<(
     let now = engine.clock.now();
     let Some(table) = engine.tables.get_mut(name) else { return Ok(()) };
     table.settle(now);
-    if table.pending.is_none() {
+    if table.pending.is_none() && !engine.loading.contains_key(name) {
         return Ok(());
     }
     let message = format!("Attempt to change a resource which is still in use: Table is being updated: {name}");

@@ -6,8 +6,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ProvisionedThroughput,
-    ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ProvisionedThroughput, ScalarAttributeType,
 };
 use embedded::{Embedded, Options};
 
@@ -67,4 +67,22 @@ pub(crate) fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> I
 pub(crate) fn sized(pk: &str, bytes: usize) -> Item {
     let rest = bytes - "pk".len() - pk.len() - "d".len();
     item([("pk", s(pk)), ("d", s("x".repeat(rest)))])
+}
+
+/// A table with the global index `by_kind`, which holds whole items.
+pub(crate) async fn by_index(
+    client: &Client,
+    name: &str,
+    of_table: ProvisionedThroughput,
+    of_index: ProvisionedThroughput,
+) {
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("by_kind")
+        .key_schema(key("kind", KeyType::Hash))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .provisioned_throughput(of_index)
+        .build()
+        .expect("a whole index");
+    let create = table(client, name).attribute_definitions(attribute("kind")).global_secondary_indexes(index);
+    create.provisioned_throughput(of_table).send().await.expect("the table is created");
 }

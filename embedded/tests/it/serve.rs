@@ -1,0 +1,55 @@
+//! The same database over HTTP.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::error::ProvideErrorMetadata;
+use embedded::{Embedded, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+
+use crate::support::{item, n, on_demand, s};
+
+#[tokio::test]
+async fn a_client_over_http_sees_what_one_in_the_process_wrote() {
+    let embedded = Embedded::temporary(Options::default()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = tokio::spawn({
+        let embedded = embedded.clone();
+        async move { embedded.serve(listener, async { stopped.await.unwrap_or_default() }).await }
+    });
+    on_demand(&embedded.client(), "Items").await;
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = embedded.client_builder().http_client(http).endpoint_url(format!("http://{address}"));
+    let client = Client::from_conf(config.retry_config(RetryConfig::disabled()).build());
+    client.put_item().table_name("Items").item("pk", s("a")).item("v", n(7)).send().await.unwrap();
+    let got = embedded.client().get_item().table_name("Items").key("pk", s("a")).send().await.unwrap();
+    assert_eq!(got.item, Some(item([("pk", s("a")), ("v", n(7))])));
+    let refused = client.get_item().table_name("Nowhere").key("pk", s("a")).send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("ResourceNotFoundException"));
+    drop(client);
+    stop.send(()).unwrap();
+    server.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_answer_carries_its_checksum_and_its_request_id() {
+    let embedded = Embedded::temporary(Options::default()).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move { embedded.serve(listener, std::future::pending()).await });
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.ListTables\r\nconnection: close\r\n\
+                   content-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n{}";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"));
+    assert!(head.contains(&format!("x-amz-crc32: {}", crc32fast::hash(body.as_bytes()))));
+    assert!(head.contains("x-amzn-requestid: "));
+    assert_eq!(body, r#"{"TableNames":[]}"#);
+    server.abort();
+}
