@@ -138,11 +138,7 @@ impl Engine {
 
     /// Admits one demand besides those already promised in the same request.
     pub(crate) fn admit_one(&mut self, demand: &Demand, promised: &mut Promised, now: Instant) -> Answer<()> {
-        let least = match demand.direction {
-            Direction::Read => 0.5,
-            Direction::Write => 1.0,
-        };
-        self.admit_estimate(demand, demand.units.unwrap_or(least), promised, now)
+        self.admit_estimate(demand, demand.units.unwrap_or(demand.direction.least_units()), promised, now)
     }
 
     /// Admits one demand that is likely to take so many units.
@@ -203,7 +199,7 @@ impl Engine {
     /// Charges what was asked for, for requests that fail their condition: they took it all the same.
     pub(crate) fn charge_demands(&mut self, demands: &[Demand], now: Instant) {
         for demand in demands {
-            let units = demand.units.unwrap_or(0.0);
+            let units = demand.units.unwrap_or(demand.direction.least_units());
             let consumed = Consumed { table: &demand.table, table_units: units, index_units: Vec::new() };
             self.charge(&consumed, demand.direction, now);
         }
@@ -227,6 +223,10 @@ pub(crate) fn run_metered<R: crate::metered::Metered>(engine: &mut Engine, mut r
     match request.run(&engine.storage) {
         Ok(mut response) => {
             let report = R::report(&mut response);
+            if report.reports().is_empty() {
+                // A batch of which every condition failed reports nothing and takes units all the same.
+                engine.charge_demands(&demands, now);
+            }
             report.reports().iter().for_each(|it| engine.charge(&consumed(it), direction, now));
             cut(report, asked.as_deref());
             Ok(response)

@@ -68,7 +68,10 @@ impl Fault {
                     body["message"] = Value::String(message);
                 }
                 if !throttling_reasons.is_empty() {
-                    body["ThrottlingReasons"] = throttling_reasons
+                    // The model of the one exception has the member in lower case.
+                    let lower = code == "ThrottlingException";
+                    let member = if lower { "throttlingReasons" } else { "ThrottlingReasons" };
+                    body[member] = throttling_reasons
                         .into_iter()
                         .map(|it| json!({ "reason": it.reason, "resource": it.resource }))
                         .collect();

@@ -44,13 +44,18 @@ impl Bucket {
         Self { balance: rate.units_per_second(&peaks), rate, peaks, filled_at: now }
     }
 
-    /// Goes on at another rate. What has been saved stays, as far as the new rate has room for it.
+    /// Goes on at another rate. What has been saved stays, as far as the new rate has room for it. A table that
+    /// is warmed while on demand is ready at once, one whose mode changes starts afresh.
     pub(crate) fn set_rate(&mut self, rate: Rate, now: Instant) {
         self.fill(now);
-        let switched_mode = matches!(self.rate, Rate::Provisioned(_)) != matches!(rate, Rate::Provisioned(_));
-        self.rate = rate;
-        if switched_mode {
-            self.balance = self.rate.units_per_second(&self.peaks);
+        let before = std::mem::replace(&mut self.rate, rate);
+        let second = rate.units_per_second(&self.peaks);
+        match (before, rate) {
+            (Rate::Provisioned(_), Rate::Provisioned(_)) => {}
+            (Rate::OnDemand { .. }, Rate::OnDemand { .. }) => {
+                self.balance += (second - before.units_per_second(&self.peaks)).max(0.0);
+            }
+            _ => self.balance = second,
         }
         self.fill(now);
     }

@@ -21,6 +21,16 @@ pub(crate) enum Direction {
     Write,
 }
 
+impl Direction {
+    /// What the smallest request takes; the smallest read is eventually consistent.
+    pub(crate) fn least_units(self) -> f64 {
+        match self {
+            Self::Read => 0.5,
+            Self::Write => 1.0,
+        }
+    }
+}
+
 /// The two buckets of a table or of a global secondary index.
 #[derive(Debug)]
 pub(crate) struct Meter {

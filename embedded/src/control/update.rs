@@ -39,7 +39,7 @@ pub(crate) fn update(engine: &mut Engine, body: &[u8]) -> Answer {
     let throughput_before = table.throughput().clone();
     warm.check(&table.settings)?;
     switch_to_on_demand(table, &request, today)?;
-    let changes = index_units(table, &request)?;
+    let changes = index_units(table, &request, &body)?;
     let decreases = decreases(table, &request, &changes);
     refuse_decreases(table, &decreases, today)?;
     let switches = goes_on_demand(table, &request);
@@ -114,7 +114,7 @@ fn switch_to_on_demand(table: &mut Table, request: &UpdateTableRequest, today: f
 }
 
 /// The units that a request gives to indexes: those that it changes, and one that it creates.
-fn index_units(table: &Table, request: &UpdateTableRequest) -> Answer<Vec<(String, Option<Units>)>> {
+fn index_units(table: &Table, request: &UpdateTableRequest, body: &Value) -> Answer<Vec<(String, Option<Units>)>> {
     let on_demand = match request.billing_mode.as_deref() {
         Some(mode) => mode == "PAY_PER_REQUEST",
         None => table.throughput().on_demand,
@@ -122,7 +122,7 @@ fn index_units(table: &Table, request: &UpdateTableRequest) -> Answer<Vec<(Strin
     if on_demand {
         return Ok(table.throughput().indexes.keys().map(|index| (index.clone(), None)).collect());
     }
-    let mut changes = Vec::new();
+    let mut changes = created_index(body)?;
     for update in request.global_secondary_index_updates.iter().flatten().filter_map(|it| it.update.as_ref()) {
         let given = update.provisioned_throughput.clone().unwrap_or_default();
         let units =
@@ -142,13 +142,31 @@ fn index_units(table: &Table, request: &UpdateTableRequest) -> Answer<Vec<(Strin
     if table.throughput().on_demand {
         let given = |index: &String| changes.iter().any(|(changed, _)| changed == index);
         if let Some(index) = table.throughput().indexes.keys().find(|index| !given(index)) {
-            return Err(Fault::validation(format!(
-                "One or more parameter values were invalid: ProvisionedThroughput must be specified for index: \
-                 {index}"
-            )));
+            return Err(units_missing(index));
         }
     }
     Ok(changes)
+}
+
+/// The units of the index that a request creates; the engine's request type has no place for them.
+fn created_index(body: &Value) -> Answer<Vec<(String, Option<Units>)>> {
+    let updates = body["GlobalSecondaryIndexUpdates"].as_array().into_iter().flatten();
+    let created = updates.map(|update| &update["Create"]).filter(|create| !create.is_null());
+    let units_of = |create: &Value| {
+        let name = create["IndexName"].as_str().unwrap_or_default().to_owned();
+        let given = &create["ProvisionedThroughput"];
+        match (given["ReadCapacityUnits"].as_i64(), given["WriteCapacityUnits"].as_i64()) {
+            (Some(read), Some(write)) => Ok((name, Some(Units { read, write }))),
+            _ => Err(units_missing(&name)),
+        }
+    };
+    created.map(units_of).collect()
+}
+
+fn units_missing(index: &str) -> Fault {
+    Fault::validation(format!(
+        "One or more parameter values were invalid: ProvisionedThroughput must be specified for index: {index}"
+    ))
 }
 
 /// What a request lowers: the table (an empty name) and indexes.
