@@ -120,7 +120,12 @@ impl Error {
             SdkError::ResponseError(_) => (Kind::Unavailable, "the answer could not be read".into()),
             other => of_construction(other),
         };
-        Self { kind, message: format!("{operation}: {detail}"), source: Some(Box::new(error)) }
+        // An answer of the service may hold items; what else there is may not.
+        let source = match error {
+            SdkError::ServiceError(_) | SdkError::ResponseError(_) => None,
+            other => Some(Box::new(other) as _),
+        };
+        Self { kind, message: format!("{operation}: {detail}"), source }
     }
 }
 

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -71,7 +73,18 @@ impl Task {
     }
 
     /// Carries the task out. `deadline` is when the caller's time is up, if it has any.
-    pub async fn run(self, services: &Services, input: Value, deadline: Option<Instant>) -> Result<Value, Error> {
+    ///
+    /// Boxed: it is the root of every call to AWS, and callers' futures would have its layout in theirs.
+    pub fn run(
+        self,
+        services: &Services,
+        input: Value,
+        deadline: Option<Instant>,
+    ) -> BoxFuture<'_, Result<Value, Error>> {
+        self.dispatch(services, input, deadline).boxed()
+    }
+
+    async fn dispatch(self, services: &Services, input: Value, deadline: Option<Instant>) -> Result<Value, Error> {
         match self {
             Self::Prepare => answer(prepare::prepare(services, self.read(input)?).await?),
             Self::StartBackup => answer(backup::start(services, &self.read::<prepare::OfRun>(input)?.run).await?),

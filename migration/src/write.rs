@@ -56,7 +56,8 @@ pub struct Written {
 
 /// What a conditional write came to.
 enum Attempt {
-    Done(Option<ConsumedCapacity>),
+    /// It was done, for so many write units.
+    Done(f64),
     /// The condition failed; the item as it is now, where the service tells.
     Conflict(Option<Item>),
 }
@@ -108,8 +109,8 @@ impl<'w> Writer<'w> {
                 None => patiently(self.meter, async || self.delete(&key, &expressions).await).await,
             };
             let now = match attempt {
-                Ok(Attempt::Done(consumed)) => {
-                    written.write_units += consumed.and_then(|consumed| consumed.capacity_units).unwrap_or_default();
+                Ok(Attempt::Done(write_units)) => {
+                    written.write_units += write_units;
                     return Ok(written.with(done));
                 }
                 Ok(Attempt::Conflict(now)) => now,
@@ -215,7 +216,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match answer {
-        Ok(consumed) => Ok(Attempt::Done(consumed)),
+        Ok(consumed) => Ok(Attempt::Done(consumed.and_then(|consumed| consumed.capacity_units).unwrap_or_default())),
         Err(error) => match error.as_service_error().and_then(&conflict) {
             Some(item) => Ok(Attempt::Conflict(item.filter(|item| !item.is_empty()))),
             None => Err(Error::from_sdk(operation, error)),

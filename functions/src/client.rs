@@ -1,0 +1,17 @@
+//! DynamoDB clients as every engine on real tables makes them.
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_dynamodb::Client;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+/// What the environment says of region, credentials and endpoint.
+pub async fn configuration() -> SdkConfig {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await
+}
+
+/// A client for that configuration, without retries of its own: the domain has its own, and counts them.
+pub fn dynamodb(configuration: &SdkConfig) -> Client {
+    let builder = aws_sdk_dynamodb::config::Builder::from(configuration);
+    Client::from_conf(migration::client_config(builder).build())
+}
