@@ -15,10 +15,11 @@ use tokio::time::Instant;
 
 use crate::Options;
 use crate::capacity::demand::Demand;
-use crate::capacity::report::Consumed;
+use crate::capacity::report::{Consumed, Report, consumed, cut};
 use crate::capacity::{Direction, throttled};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::metered::{Metered, Parts};
 use crate::reply::{Answer, Fault};
 use crate::table::Table;
 use crate::tokens::Tokens;
@@ -130,10 +131,13 @@ impl Engine {
         stored().map_or(0, |bytes| usize::try_from(bytes).unwrap_or(0))
     }
 
-    /// Admits all of the demands, or none: refuses with the first table or index that lacks units.
-    pub(crate) fn admit(&mut self, demands: &[Demand], now: Instant) -> Answer<()> {
+    /// Admits all of the demands, or none: refuses the first that lacks units, and says which it is.
+    fn admit(&mut self, demands: &[Demand], now: Instant) -> std::result::Result<(), (usize, Fault)> {
         let mut promised = Promised::default();
-        demands.iter().try_for_each(|demand| self.admit_one(demand, &mut promised, now))
+        let mut numbered = demands.iter().enumerate();
+        numbered.try_for_each(|(number, demand)| {
+            self.admit_one(demand, &mut promised, now).map_err(|fault| (number, fault))
+        })
     }
 
     /// Admits one demand besides those already promised in the same request.
@@ -211,12 +215,13 @@ impl Engine {
 pub(crate) struct Promised(HashMap<(String, Option<String>, Direction), f64>);
 
 /// Runs a request that takes units: admitted, run, charged, and its report cut to what was asked for.
-pub(crate) fn run_metered<R: crate::metered::Metered>(engine: &mut Engine, mut request: R) -> Answer<R::Response> {
-    use crate::capacity::report::{Report, consumed, cut};
-
+pub(crate) fn run_metered<R: Metered>(engine: &mut Engine, mut request: R) -> Answer<R::Response> {
     let now = engine.clock.now();
     let demands = request.demands(engine);
-    engine.admit(&demands, now)?;
+    engine.admit(&demands, now).map_err(|(number, fault)| match R::PARTS {
+        Parts::Whole => fault,
+        Parts::Transaction => fault.into_cancellation(number, demands.len()),
+    })?;
     let known = matches!(request.mode().as_deref(), None | Some("NONE" | "TOTAL" | "INDEXES"));
     let asked = if known { request.mode().replace("INDEXES".to_owned()) } else { request.mode().clone() };
     let direction = demands.first().map_or(Direction::Read, |demand| demand.direction);

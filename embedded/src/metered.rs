@@ -15,8 +15,18 @@ use crate::engine::{Engine, settle};
 
 type Item = HashMap<String, AttributeValue>;
 
+/// How a request is refused of which one part lacks units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Parts {
+    /// As a whole.
+    Whole,
+    /// As a transaction: canceled, with a reason for each part.
+    Transaction,
+}
+
 /// A request whose units are charged.
 pub(crate) trait Metered: DeserializeOwned {
+    const PARTS: Parts;
     type Response: Serialize;
 
     /// What it asks for.
@@ -33,8 +43,9 @@ pub(crate) trait Metered: DeserializeOwned {
 }
 
 macro_rules! metered {
-    ($($operation:ident :: $request:ident -> $response:ident, $demands:expr;)*) => {$(
+    ($($parts:ident $operation:ident :: $request:ident -> $response:ident, $demands:expr;)*) => {$(
         impl Metered for actions::$operation::$request {
+            const PARTS: Parts = Parts::$parts;
             type Response = actions::$operation::$response;
 
             fn demands(&self, engine: &Engine) -> Vec<Demand> {
@@ -58,38 +69,38 @@ macro_rules! metered {
 }
 
 metered! {
-    get_item::GetItemRequest -> GetItemResponse, |it, _| vec![Demand::read(&it.table_name, None)];
-    query::QueryRequest -> QueryResponse, |it, _| vec![Demand::read(&it.table_name, it.index_name.as_deref())];
-    scan::ScanRequest -> ScanResponse, |it, _| vec![Demand::read(&it.table_name, it.index_name.as_deref())];
-    put_item::PutItemRequest -> PutItemResponse, |it, engine| vec![put(engine, &it.table_name, &it.item)];
-    delete_item::DeleteItemRequest -> DeleteItemResponse, |it, engine| {
+    Whole get_item::GetItemRequest -> GetItemResponse, |it, _| vec![Demand::read(&it.table_name, None)];
+    Whole query::QueryRequest -> QueryResponse, |it, _| vec![Demand::read(&it.table_name, it.index_name.as_deref())];
+    Whole scan::ScanRequest -> ScanResponse, |it, _| vec![Demand::read(&it.table_name, it.index_name.as_deref())];
+    Whole put_item::PutItemRequest -> PutItemResponse, |it, engine| vec![put(engine, &it.table_name, &it.item)];
+    Whole delete_item::DeleteItemRequest -> DeleteItemResponse, |it, engine| {
         vec![at_key(engine, &it.table_name, &it.key, None)]
     };
-    update_item::UpdateItemRequest -> UpdateItemResponse, |it, engine| {
+    Whole update_item::UpdateItemRequest -> UpdateItemResponse, |it, engine| {
         vec![at_key(engine, &it.table_name, &it.key, it.expression_attribute_values.as_ref())]
     };
-    batch_get_item::BatchGetItemRequest -> BatchGetItemResponse, |it, _| {
+    Whole batch_get_item::BatchGetItemRequest -> BatchGetItemResponse, |it, _| {
         it.request_items.keys().map(|table| Demand::read(table, None)).collect()
     };
-    batch_write_item::BatchWriteItemRequest -> BatchWriteItemResponse, |it, engine| {
+    Whole batch_write_item::BatchWriteItemRequest -> BatchWriteItemResponse, |it, engine| {
         let of_table = |(table, requests): (&String, &Vec<_>)| -> Vec<Demand> {
             requests.iter().filter_map(|request| batch_write(engine, table, request)).collect()
         };
         it.request_items.iter().flat_map(of_table).collect()
     };
-    transact_get_items::TransactGetItemsRequest -> TransactGetItemsResponse, |it, _| {
+    Transaction transact_get_items::TransactGetItemsRequest -> TransactGetItemsResponse, |it, _| {
         it.transact_items.iter().map(|item| Demand::read(&item.get.table_name, None)).collect()
     };
-    transact_write_items::TransactWriteItemsRequest -> TransactWriteItemsResponse, |it, engine| {
+    Transaction transact_write_items::TransactWriteItemsRequest -> TransactWriteItemsResponse, |it, engine| {
         it.transact_items.iter().filter_map(|item| transact_write(engine, item)).map(doubled).collect()
     };
-    execute_statement::ExecuteStatementRequest -> ExecuteStatementResponse, |it, _| {
+    Whole execute_statement::ExecuteStatementRequest -> ExecuteStatementResponse, |it, _| {
         Demand::statement(&it.statement).into_iter().collect()
     };
-    execute_transaction::ExecuteTransactionRequest -> ExecuteTransactionResponse, |it, _| {
+    Transaction execute_transaction::ExecuteTransactionRequest -> ExecuteTransactionResponse, |it, _| {
         it.transact_statements.iter().filter_map(|it| Demand::statement(&it.statement)).collect()
     };
-    batch_execute_statement::BatchExecuteStatementRequest -> BatchExecuteStatementResponse, |it, _| {
+    Whole batch_execute_statement::BatchExecuteStatementRequest -> BatchExecuteStatementResponse, |it, _| {
         it.statements.iter().filter_map(|it| Demand::statement(&it.statement)).collect()
     };
 }

@@ -6,7 +6,7 @@ use crate::engine::{Engine, run_metered, settle};
 use crate::metered::Metered;
 use crate::reply::Answer;
 use crate::tokens::once;
-use crate::wire::{parse, parse_with_arns, write, write_with_arns};
+use crate::wire::{REGION, parse, parse_with_arns, write, write_with_arns};
 use crate::{batch, scan};
 
 /// Answers one request.
@@ -52,7 +52,11 @@ pub(crate) fn answer(engine: &mut Engine, operation: &str, body: &[u8]) -> Answe
         "ListStreams" => plain!(list_streams),
         "DescribeStream" => plain!(describe_stream),
         "GetShardIterator" => plain!(get_shard_iterator),
-        "GetRecords" => plain!(get_records),
+        "GetRecords" => {
+            let mut response = settle(actions::get_records::execute(&engine.storage, parse(body)?))?;
+            response.records.iter_mut().for_each(|record| record.aws_region = REGION.to_owned());
+            write(&response)
+        }
         _ => crate::control::answer(engine, operation, body),
     }
 }

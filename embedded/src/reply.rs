@@ -2,6 +2,7 @@
 //! its status code.
 
 use dynoxide::DynoxideError;
+use dynoxide::errors::CancellationReason;
 use serde_json::{Value, json};
 
 /// A whole answer: the HTTP status and the JSON body.
@@ -56,6 +57,24 @@ impl Fault {
             DynoxideError::ConditionalCheckFailedException(..)
                 | DynoxideError::StatementConditionalCheckFailed(..)
                 | DynoxideError::TransactionCanceledException(..)))
+    }
+
+    /// The cancellation of a transaction of so many parts, one of which is refused with this.
+    pub(crate) fn into_cancellation(self, part: usize, parts: usize) -> Self {
+        let Self::Service { code, message, .. } = self else { return self };
+        let code = if code == "ThrottlingException" { "ThrottlingError" } else { "ProvisionedThroughputExceeded" };
+        let reason = |number| CancellationReason {
+            code: if number == part { code } else { "None" }.to_owned(),
+            message: (number == part).then(|| message.clone()),
+            item: None,
+        };
+        let reasons: Vec<_> = (0..parts).map(reason).collect();
+        let codes: Vec<_> = reasons.iter().map(|reason| reason.code.as_str()).collect();
+        let message = format!(
+            "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
+            codes.join(", ")
+        );
+        DynoxideError::TransactionCanceledException(message, reasons).into()
     }
 
     pub(crate) fn into_reply(self) -> Reply {

@@ -93,14 +93,18 @@ impl Table {
         let mut settings = before.as_ref().map(|it| it.settings.clone()).unwrap_or_default();
         settings.grow(&throughput);
         let rates = |index: Option<&str>| throughput.rates(index, &settings);
-        let (meter, mut index_meters, pending) = match before {
-            Some(before) => (before.meter, before.index_meters, before.pending),
+        let (meter, mut index_meters, changing) = match before {
+            Some(before) => (before.meter, before.index_meters, before.pending.map(|it| (it, before.throughput))),
             None => (Meter::new(rates(None), now), HashMap::new(), None),
         };
         index_meters.retain(|index, _| throughput.indexes.contains_key(index));
         for index in throughput.indexes.keys() {
             index_meters.entry(index.clone()).or_insert_with(|| Meter::new(rates(Some(index)), now));
         }
+        let (throughput, pending) = match changing {
+            Some((pending, before)) => (before, Some(Pending { throughput, ..pending })),
+            None => (throughput, None),
+        };
         let mut table = Self {
             name: metadata.table_name.clone(),
             hash: named(KeyType::HASH).unwrap_or_default(),

@@ -10,6 +10,8 @@ use serde::de::DeserializeOwned;
 
 use crate::reply::{Answer, Fault};
 
+/// The region that everything here is in.
+pub(crate) const REGION: &str = "us-east-1";
 /// The region and account in the names of everything here.
 pub(crate) const ARN_PREFIX: &str = "arn:aws:dynamodb:us-east-1:000000000000:";
 /// What the engine writes instead.

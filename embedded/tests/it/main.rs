@@ -8,5 +8,7 @@ mod load;
 mod objects;
 mod scans;
 mod serve;
+mod streams;
 mod support;
 mod tables;
+mod transactions;

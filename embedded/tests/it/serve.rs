@@ -4,11 +4,10 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use embedded::{Embedded, Options};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::support::{item, n, on_demand, s};
+use crate::support::{item, n, on_demand, post, s};
 
 #[tokio::test]
 async fn a_client_over_http_sees_what_one_in_the_process_wrote() {
@@ -40,12 +39,7 @@ async fn an_answer_carries_its_checksum_and_its_request_id() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(async move { embedded.serve(listener, std::future::pending()).await });
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: DynamoDB_20120810.ListTables\r\nconnection: close\r\n\
-                   content-type: application/x-amz-json-1.0\r\ncontent-length: 2\r\n\r\n{}";
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = post(address, "DynamoDB_20120810.ListTables", "{}").await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"));
     assert!(head.contains(&format!("x-amz-crc32: {}", crc32fast::hash(body.as_bytes()))));

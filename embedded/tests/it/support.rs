@@ -1,6 +1,7 @@
 //! What the tests share: tables and items in a line.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -10,6 +11,8 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ProvisionedThroughput, ScalarAttributeType,
 };
 use embedded::{Embedded, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -85,4 +88,18 @@ pub(crate) async fn by_index(
         .expect("a whole index");
     let create = table(client, name).attribute_definitions(attribute("kind")).global_secondary_indexes(index);
     create.provisioned_throughput(of_table).send().await.expect("the table is created");
+}
+
+/// Sends one request over a socket, and gives the whole answer, its head included.
+pub(crate) async fn post(address: SocketAddr, target: &str, body: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.expect("the server listens");
+    let request = format!(
+        "POST / HTTP/1.1\r\nhost: x\r\nx-amz-target: {target}\r\nconnection: close\r\n\
+         content-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.expect("the request is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("the server answers");
+    answer
 }
