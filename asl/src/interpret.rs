@@ -5,8 +5,8 @@
 //! execution is one future; dropping it stops everything in it. It spawns nothing, so tasks that shall use several
 //! processors spawn themselves.
 //!
-//! What differs from AWS, by intent: `Succeed`-ing executions have no history limit unless [`Limits`] sets one,
-//! nothing persists, and there is no redrive.
+//! What differs from AWS, by intent: a history has no limit unless [`Limits`] sets one, nothing persists, and there is
+//! no redrive.
 
 mod choice;
 mod clock;
@@ -41,6 +41,7 @@ pub use failure::{Failure, Outcome};
 pub use objects::{MemoryObjects, ObjectStore, ObjectSummary};
 pub use supported::Unsupported;
 pub use tasks::{Call, Heartbeat, TaskCall, TaskFailure, Tasks};
+pub(crate) use wait::is_timestamp;
 
 /// A machine with everything it needs to run.
 ///

@@ -29,13 +29,13 @@ pub use resource::{Pattern, Resource, ResourceKind};
 pub use retry::{Catch, Jitter, Retry};
 pub use rule::{Comparison, Operand, Order, Rule, Test, Type, Variable};
 pub use setting::{
-    FailCause, FailError, Heartbeat, MaxConcurrency, MaxInputBytesPerBatch, MaxItems, MaxItemsPerBatch, Timeout,
-    ToleratedFailureCount, ToleratedFailurePercentage,
+    FailCause, FailError, Heartbeat, Literal, MaxConcurrency, MaxInputBytesPerBatch, MaxItems, MaxItemsPerBatch,
+    Timeout, ToleratedFailureCount, ToleratedFailurePercentage,
 };
 pub use state::{
-    BatchSize, Choice, ChoiceBranch, ExecutionType, Fail, ItemBatcher, ItemReader, Map, MapBody, MapSelector, Mode,
-    Parallel, Pass, Processor, ProcessorConfig, ReaderConfig, ResultWriter, State, Succeed, Task, Transition, Wait,
-    WaitFor,
+    BatchSize, Choice, ChoiceBranch, ExecutionType, Fail, ItemBatcher, ItemReader, Malformed, Map, MapBody,
+    MapSelector, Mode, Parallel, Pass, Processor, ProcessorConfig, ReaderConfig, ResultWriter, State, Succeed, Task,
+    Transition, Wait, WaitFor,
 };
 pub use template::PayloadTemplate;
 pub use validate::{Problem, ProblemKind, Problems, validate};

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use indexmap::IndexMap;
-use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Problems, State, StateName, validate};
@@ -45,7 +45,6 @@ pub struct Flow {
     /// The first state.
     pub start_at: StateName,
     /// The states in the order of the definition.
-    #[serde(deserialize_with = "states")]
     pub states: IndexMap<StateName, State>,
     /// Fields that the model does not know.
     #[serde(flatten)]
@@ -125,22 +124,9 @@ impl Builder {
 impl FromStr for StateMachine {
     type Err = serde_json::Error;
 
-    /// Reads a definition. What does not fit the model is named with its state, all states of a flow at once.
+    /// Reads a definition. States that do not fit the model are carried as [`State::Malformed`], for [`validate`] to
+    /// report all of them at once.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         serde_json::from_str(text)
     }
-}
-
-/// Reads every state before it gives up, so that all of those that are wrong are named.
-fn states<'de, D: Deserializer<'de>>(deserializer: D) -> Result<IndexMap<StateName, State>, D::Error> {
-    let raw = IndexMap::<StateName, Value>::deserialize(deserializer)?;
-    let mut states = IndexMap::with_capacity(raw.len());
-    let mut mistakes = Vec::new();
-    for (name, value) in raw {
-        match serde_json::from_value(value) {
-            Ok(state) => drop(states.insert(name, state)),
-            Err(error) => mistakes.push(format!("state `{name}`: {error}")),
-        }
-    }
-    if mistakes.is_empty() { Ok(states) } else { Err(D::Error::custom(mistakes.join("; "))) }
 }

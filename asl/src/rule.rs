@@ -4,7 +4,7 @@ mod json;
 
 use serde_json::{Map, Number, Value};
 
-use crate::JsonPath;
+use crate::{JsonPath, Literal};
 
 /// A condition on the input of a Choice state.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub enum Test {
     /// The value there compares like that.
     Compare(JsonPath, Comparison),
     /// A JSONata expression, carried but not evaluated.
-    Condition(String),
+    Condition(Literal<bool>),
 }
 
 /// How a value is compared.

@@ -8,6 +8,33 @@ use serde_json::Number;
 
 use crate::JsonPath;
 
+/// A value, or a text that becomes one before the machine runs: a template's substitution (`${Seconds}`), or an
+/// expression in JSONata.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Literal<T> {
+    /// The value.
+    Value(T),
+    /// What becomes the value.
+    Text(String),
+}
+
+impl<T> Literal<T> {
+    /// The value, if it is known yet.
+    pub fn value(&self) -> Option<&T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Text(_) => None,
+        }
+    }
+}
+
+impl<T> From<T> for Literal<T> {
+    fn from(value: T) -> Self {
+        Self::Value(value)
+    }
+}
+
 macro_rules! setting {
     ($(#[$doc:meta])* $name:ident($type:ty), $fixed:literal, $path:literal) => {
         $(#[$doc])*
@@ -69,35 +96,35 @@ macro_rules! setting {
 
 setting!(
     /// How many seconds a task may take: 1 to 99999999, which is also what holds when it is unset.
-    Timeout(u32), "TimeoutSeconds", "TimeoutSecondsPath"
+    Timeout(Literal<u32>), "TimeoutSeconds", "TimeoutSecondsPath"
 );
 setting!(
     /// How many seconds may pass between two heartbeats of a task.
-    Heartbeat(u32), "HeartbeatSeconds", "HeartbeatSecondsPath"
+    Heartbeat(Literal<u32>), "HeartbeatSeconds", "HeartbeatSecondsPath"
 );
 setting!(
     /// How many children run at once; 0 and unset mean as many as AWS allows.
-    MaxConcurrency(u32), "MaxConcurrency", "MaxConcurrencyPath"
+    MaxConcurrency(Literal<u32>), "MaxConcurrency", "MaxConcurrencyPath"
 );
 setting!(
     /// Which share of children may fail, from 0 to 100.
-    ToleratedFailurePercentage(Number), "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"
+    ToleratedFailurePercentage(Literal<Number>), "ToleratedFailurePercentage", "ToleratedFailurePercentagePath"
 );
 setting!(
     /// How many children may fail.
-    ToleratedFailureCount(u32), "ToleratedFailureCount", "ToleratedFailureCountPath"
+    ToleratedFailureCount(Literal<u32>), "ToleratedFailureCount", "ToleratedFailureCountPath"
 );
 setting!(
     /// How many items are read at most; 0 and unset mean all of them.
-    MaxItems(u32), "MaxItems", "MaxItemsPath"
+    MaxItems(Literal<u32>), "MaxItems", "MaxItemsPath"
 );
 setting!(
     /// How many items a batch holds at most.
-    MaxItemsPerBatch(u32), "MaxItemsPerBatch", "MaxItemsPerBatchPath"
+    MaxItemsPerBatch(Literal<u32>), "MaxItemsPerBatch", "MaxItemsPerBatchPath"
 );
 setting!(
     /// How large a batch may be.
-    MaxInputBytesPerBatch(u32), "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"
+    MaxInputBytesPerBatch(Literal<u32>), "MaxInputBytesPerBatch", "MaxInputBytesPerBatchPath"
 );
 setting!(
     /// The error that a Fail state reports; its path may be an intrinsic function.
@@ -107,3 +134,16 @@ setting!(
     /// The cause that a Fail state reports; its path may be an intrinsic function.
     FailCause(String), "Cause", "CausePath"
 );
+
+macro_rules! from_number {
+    ($number:ty, $($name:ident)*) => {
+        $(impl From<$number> for $name {
+            fn from(value: $number) -> Self {
+                Self::Fixed(Literal::Value(value))
+            }
+        })*
+    };
+}
+
+from_number!(u32, Timeout Heartbeat MaxConcurrency ToleratedFailureCount MaxItems MaxItemsPerBatch MaxInputBytesPerBatch);
+from_number!(Number, ToleratedFailurePercentage);

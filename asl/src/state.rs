@@ -42,6 +42,17 @@ pub enum State {
     Succeed(Succeed),
     /// Ends badly.
     Fail(Fail),
+    /// Is none of these: what a definition holds that does not fit the model. [`crate::validate`] reports it.
+    Malformed(Malformed),
+}
+
+/// A state that does not fit the model, carried as it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Malformed {
+    /// The state as JSON.
+    pub fields: serde_json::Map<String, serde_json::Value>,
+    /// Why it does not fit.
+    pub reason: String,
 }
 
 /// Where a state leads.
@@ -65,6 +76,7 @@ impl State {
             Self::Parallel(..) => "Parallel",
             Self::Succeed(_) => "Succeed",
             Self::Fail(_) => "Fail",
+            Self::Malformed(_) => "malformed",
         }
     }
 
@@ -76,7 +88,7 @@ impl State {
             | Self::Pass(_, transition)
             | Self::Map(_, transition)
             | Self::Parallel(_, transition) => Some(transition),
-            Self::Choice(_) | Self::Succeed(_) | Self::Fail(_) => None,
+            Self::Choice(_) | Self::Succeed(_) | Self::Fail(_) | Self::Malformed(_) => None,
         }
     }
 
@@ -92,6 +104,21 @@ impl State {
         }
         names.extend(self.catchers().iter().map(|catch| &catch.next));
         names
+    }
+
+    /// The fields that the model does not know.
+    pub fn extra(&self) -> &serde_json::Map<String, serde_json::Value> {
+        match self {
+            Self::Task(task, _) => &task.extra,
+            Self::Choice(choice) => &choice.extra,
+            Self::Wait(wait, _) => &wait.extra,
+            Self::Pass(pass, _) => &pass.extra,
+            Self::Map(map, _) => &map.extra,
+            Self::Parallel(parallel, _) => &parallel.extra,
+            Self::Succeed(succeed) => &succeed.extra,
+            Self::Fail(fail) => &fail.extra,
+            Self::Malformed(state) => &state.fields,
+        }
     }
 
     /// The retriers, which only Task, Map and Parallel have.

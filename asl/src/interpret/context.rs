@@ -9,7 +9,7 @@ use super::{
     run::{Run, timestamp},
 };
 use crate::{
-    ErrorName, PayloadTemplate, ResultPath, Selection,
+    ErrorName, Literal, PayloadTemplate, ResultPath, Selection,
     intrinsic::{self, IntrinsicError, Source},
     path::{self, NotFound, Query, Root},
 };
@@ -68,6 +68,11 @@ impl Context<'_> {
 
     fn parse(&self, text: &str) -> Result<Query, Failure> {
         path::parse(text).map_err(|error| self.runtime(error))
+    }
+
+    /// A value that a template or JSONata has not to make first.
+    pub(super) fn literal<'v, T>(&self, field: &str, literal: &'v Literal<T>) -> Result<&'v T, Failure> {
+        literal.value().ok_or_else(|| self.runtime(format!("The field {field} is not resolved yet.")))
     }
 
     /// What a path finds, or nothing where it breaks off.

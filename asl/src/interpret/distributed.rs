@@ -129,13 +129,15 @@ impl Tolerance {
     fn new(context: &Context<'_>, map: &Map, input: &Value) -> Result<Self, Failure> {
         let count = match &map.tolerated_failure_count {
             ToleratedFailureCount::Unset => None,
-            ToleratedFailureCount::Fixed(count) => Some(i64::from(*count)),
+            ToleratedFailureCount::Fixed(count) => Some((*context.literal("ToleratedFailureCount", count)?).into()),
             ToleratedFailureCount::Path(path) => Some(whole_at(context, "ToleratedFailureCount", path, input)?),
         };
         let count = count.map(usize::try_from).transpose();
         let percentage = match &map.tolerated_failure_percentage {
             ToleratedFailurePercentage::Unset => None,
-            ToleratedFailurePercentage::Fixed(percentage) => percentage.as_f64(),
+            ToleratedFailurePercentage::Fixed(percentage) => {
+                context.literal("ToleratedFailurePercentage", percentage)?.as_f64()
+            }
             ToleratedFailurePercentage::Path(path) => {
                 let field = "ToleratedFailurePercentage";
                 let value = context.look(&format!("{field}Path"), path.as_str(), input)?;

@@ -64,6 +64,7 @@ async fn execute<'a>(
             (through(&context, paths, input)?, Some(next))
         }
         State::Fail(state) => return Err(fail(&context, state, &input)?),
+        State::Malformed(state) => return Err(context.runtime(&state.reason)),
         State::Task(..) | State::Map(..) | State::Parallel(..) => work::run(&mut context, state, input).await?,
     };
     context.check_size(&output, name)?;

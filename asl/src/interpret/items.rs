@@ -124,12 +124,12 @@ impl Batches {
         let shared = batcher.batch_input.as_ref().map(|template| context.fill(template, input)).transpose()?;
         let items = match &batcher.size.items {
             MaxItemsPerBatch::Unset => None,
-            MaxItemsPerBatch::Fixed(items) => Some(i64::from(*items)),
+            MaxItemsPerBatch::Fixed(items) => Some((*context.literal("MaxItemsPerBatch", items)?).into()),
             MaxItemsPerBatch::Path(path) => Some(whole_at(context, "MaxItemsPerBatch", path, input)?),
         };
         let bytes = match &batcher.size.bytes {
             MaxInputBytesPerBatch::Unset => None,
-            MaxInputBytesPerBatch::Fixed(bytes) => Some(i64::from(*bytes)),
+            MaxInputBytesPerBatch::Fixed(bytes) => Some((*context.literal("MaxInputBytesPerBatch", bytes)?).into()),
             MaxInputBytesPerBatch::Path(path) => Some(whole_at(context, "MaxInputBytesPerBatch", path, input)?),
         };
         let positive = |bound: Option<i64>, name: &str| match bound.map(usize::try_from) {

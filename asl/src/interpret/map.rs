@@ -25,7 +25,7 @@ fn concurrency(context: &Context<'_>, map: &Map, input: &Value) -> Result<usize,
     };
     let wanted = match &map.max_concurrency {
         MaxConcurrency::Unset => 0,
-        MaxConcurrency::Fixed(limit) => i64::from(*limit),
+        MaxConcurrency::Fixed(limit) => (*context.literal("MaxConcurrency", limit)?).into(),
         MaxConcurrency::Path(path) => whole_at(context, "MaxConcurrency", path, input)?,
     };
     match usize::try_from(wanted) {

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::{Map as Object, Value, json};
 
 use super::{Failure, ObjectStore, TaskFailure, context::Context, map::whole_at};
-use crate::{ErrorName, ItemReader, MaxItems, ReaderConfig};
+use crate::{ErrorName, ItemReader, Literal, MaxItems, ReaderConfig};
 
 /// The items that the reader finds, at most as many as it wants.
 pub(super) async fn read(context: &Context<'_>, reader: &ItemReader, input: &Value) -> Result<Vec<Value>, Failure> {
@@ -18,7 +18,7 @@ pub(super) async fn read(context: &Context<'_>, reader: &ItemReader, input: &Val
     let config = reader.reader_config.clone().unwrap_or_default();
     let most = match &config.max_items {
         MaxItems::Unset => 0,
-        MaxItems::Fixed(items) => i64::from(*items),
+        MaxItems::Fixed(items) => (*context.literal("MaxItems", items)?).into(),
         MaxItems::Path(path) => whole_at(context, "MaxItems", path, input)?,
     };
     let most = usize::try_from(most).map_err(|_| context.runtime("MaxItems cannot be negative."))?;
@@ -85,14 +85,15 @@ fn parse_csv(config: &ReaderConfig, content: &[u8]) -> Result<Vec<Value>, Failur
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(content);
     let mut rows = reader.records().map(|row| row.map_err(|_| failed("expected the object to be CSV in UTF-8")));
-    let headers: Vec<String> = match (config.csv_header_location.as_deref(), &config.csv_headers) {
-        (Some("GIVEN"), Some(headers)) => headers.clone(),
-        (Some("FIRST_ROW"), _) => match rows.next().transpose()? {
-            Some(row) => row.iter().map(str::to_owned).collect(),
-            None => return Ok(Vec::new()),
-        },
-        _ => return Err(failed("expected CSVHeaderLocation FIRST_ROW, or GIVEN with CSVHeaders")),
-    };
+    let headers: Vec<String> =
+        match (config.csv_header_location.as_deref(), config.csv_headers.as_ref().and_then(Literal::value)) {
+            (Some("GIVEN"), Some(headers)) => headers.clone(),
+            (Some("FIRST_ROW"), _) => match rows.next().transpose()? {
+                Some(row) => row.iter().map(str::to_owned).collect(),
+                None => return Ok(Vec::new()),
+            },
+            _ => return Err(failed("expected CSVHeaderLocation FIRST_ROW, or GIVEN with CSVHeaders")),
+        };
     let mut seen = HashSet::new();
     if !headers.iter().all(|header| seen.insert(header)) {
         return Err(failed("CSV headers cannot contain duplicates."));

@@ -4,14 +4,14 @@ use serde_json::Value;
 
 use crate::{QueryLanguage, Rule, State, StateMachine, StateName, Test, walk};
 
-/// A machine uses something that the interpreter does not cover.
+/// A machine uses something that the interpreter does not cover, or has a state that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{what} is not supported{}", place(.state))]
 pub struct Unsupported {
     /// The state that uses it, with the states around it: `Migrate/MigrateSegment`.
     pub state: Option<String>,
     /// What it uses.
-    pub what: &'static str,
+    pub what: String,
 }
 
 fn place(state: &Option<String>) -> String {
@@ -20,7 +20,7 @@ fn place(state: &Option<String>) -> String {
 
 pub(super) fn check(machine: &StateMachine) -> Result<(), Unsupported> {
     if machine.query_language == Some(QueryLanguage::JSONata) {
-        return Err(Unsupported { state: None, what: "the query language JSONata" });
+        return Err(Unsupported { state: None, what: "the query language JSONata".into() });
     }
     let mut found = None;
     walk::flows(&machine.flow, &mut |place, flow| {
@@ -37,25 +37,19 @@ fn path(place: &[&StateName], name: &StateName) -> String {
     place.iter().copied().chain([name]).map(StateName::as_str).collect::<Vec<_>>().join("/")
 }
 
-fn unsupported(state: &State) -> Option<&'static str> {
-    let extra = match state {
-        State::Task(task, _) => &task.extra,
-        State::Choice(choice) => &choice.extra,
-        State::Wait(wait, _) => &wait.extra,
-        State::Pass(pass, _) => &pass.extra,
-        State::Map(map, _) => &map.extra,
-        State::Parallel(parallel, _) => &parallel.extra,
-        State::Succeed(succeed) => &succeed.extra,
-        State::Fail(fail) => &fail.extra,
-    };
+fn unsupported(state: &State) -> Option<String> {
+    if let State::Malformed(state) = state {
+        return Some(format!("a malformed state: {},", state.reason));
+    }
+    let extra = state.extra();
     let conditional = |state: &State| match state {
         State::Choice(choice) => choice.choices.iter().any(|branch| has_condition(&branch.rule)),
         _ => false,
     };
     if extra.get("QueryLanguage").and_then(Value::as_str) == Some("JSONata") || conditional(state) {
-        Some("the query language JSONata")
+        Some("the query language JSONata".into())
     } else if extra.contains_key("Assign") || state.catchers().iter().any(|catch| catch.extra.contains_key("Assign")) {
-        Some("Assign")
+        Some("Assign".into())
     } else {
         None
     }

@@ -12,7 +12,9 @@ pub(super) async fn run(context: &Context<'_>, task: &Task, seen: &Value, given:
     let timeout = seconds(context, "TimeoutSecondsPath", &task.timeout, seen)?;
     let heartbeat = match &task.heartbeat {
         crate::Heartbeat::Unset => None,
-        crate::Heartbeat::Fixed(seconds) => Some(Duration::from_secs((*seconds).into())),
+        crate::Heartbeat::Fixed(seconds) => {
+            Some(Duration::from_secs((*context.literal("HeartbeatSeconds", seconds)?).into()))
+        }
         crate::Heartbeat::Path(path) => Some(seconds_at(context, "HeartbeatSecondsPath", path, seen)?),
     };
     let kind = task.resource.kind();
@@ -48,7 +50,7 @@ fn is_timeout(failure: &Failure) -> bool {
 fn seconds(context: &Context<'_>, field: &str, timeout: &Timeout, input: &Value) -> Result<Option<Duration>, Failure> {
     match timeout {
         Timeout::Unset => Ok(None),
-        Timeout::Fixed(seconds) => Ok(Some(Duration::from_secs((*seconds).into()))),
+        Timeout::Fixed(seconds) => Ok(Some(Duration::from_secs((*context.literal("TimeoutSeconds", seconds)?).into()))),
         Timeout::Path(path) => seconds_at(context, field, path, input).map(Some),
     }
 }

@@ -14,7 +14,7 @@ const MAX_SECONDS: u64 = i32::MAX as u64;
 pub(super) async fn run(context: &Context<'_>, state: &Wait, input: Value) -> Result<Value, Failure> {
     let seen = context.select(state.input_path.as_ref(), input)?;
     let duration = match &state.duration {
-        WaitFor::Seconds(seconds) => Duration::from_secs((*seconds).into()),
+        WaitFor::Seconds(seconds) => Duration::from_secs((*context.literal("Seconds", seconds)?).into()),
         WaitFor::SecondsPath(path) => seconds(context, path.as_str(), &seen)?,
         WaitFor::Timestamp(text) => {
             let at = parse_timestamp(text);
@@ -52,6 +52,11 @@ fn time(context: &Context<'_>, path: &str, input: &Value) -> Result<Timestamp, F
 fn until(context: &Context<'_>, at: Timestamp) -> Duration {
     let left = at.duration_since(context.run.interpreter().clock.now());
     Duration::try_from(left).unwrap_or_default()
+}
+
+/// Whether a text is a time that AWS takes.
+pub(crate) fn is_timestamp(text: &str) -> bool {
+    parse_timestamp(text).is_some()
 }
 
 /// A time as RFC 3339 writes it, with `T` and an offset or `Z` in capitals, as AWS demands.

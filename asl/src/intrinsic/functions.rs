@@ -10,6 +10,28 @@ use sha2::{Sha256, Sha384, Sha512};
 use super::{IntrinsicError, text};
 use crate::number::same;
 
+/// Every function, without `States.`.
+pub(super) const FUNCTIONS: [&str; 18] = [
+    "Array",
+    "ArrayContains",
+    "ArrayGetItem",
+    "ArrayLength",
+    "ArrayPartition",
+    "ArrayRange",
+    "ArrayUnique",
+    "Base64Decode",
+    "Base64Encode",
+    "Format",
+    "Hash",
+    "JsonMerge",
+    "JsonToString",
+    "MathAdd",
+    "MathRandom",
+    "StringSplit",
+    "StringToJson",
+    "UUID",
+];
+
 /// The bounds that AWS states: characters of a text to encode or hash, and items of a range.
 const MAX_TEXT: usize = 10_000;
 const MAX_RANGE: usize = 1_000;
@@ -64,7 +86,7 @@ pub(super) fn apply(arguments: Arguments<'_>, random: &mut StdRng) -> Result<Val
         "Hash" => arguments.exactly().and_then(|[data, algorithm]| hash(&data, &algorithm).map_err(wrong)),
         "JsonMerge" => arguments.exactly().and_then(|[first, second, deep]| merge(first, second, &deep).map_err(wrong)),
         "StringToJson" => arguments.exactly().and_then(|[data]| text::to_json(&data).map_err(wrong)),
-        "JsonToString" => arguments.exactly().and_then(|[value]| Ok(value.to_string().into())),
+        "JsonToString" => arguments.exactly().map(|[value]| value.to_string().into()),
         "StringSplit" => arguments.exactly().and_then(|[data, splitter]| text::split(&data, &splitter).map_err(wrong)),
         "Format" => text::format(&arguments.values).map_err(wrong),
         "MathRandom" => draw_number(&arguments.values, random).map_err(wrong),

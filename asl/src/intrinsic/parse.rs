@@ -2,6 +2,7 @@
 
 use serde_json::{Number, Value};
 
+use super::functions::FUNCTIONS;
 use crate::path::{self, Query};
 
 /// A call of a function.
@@ -85,6 +86,9 @@ impl Scanner<'_> {
         }
         let rest = &self.text[self.at..];
         let name = &rest[..rest.find(|c: char| !c.is_alphanumeric()).unwrap_or(rest.len())];
+        if !FUNCTIONS.contains(&name) {
+            return Err(self.error("expected the name of a function"));
+        }
         self.at += name.len();
         if !self.eat("(") {
             return Err(self.error("expected `(`"));

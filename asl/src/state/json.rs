@@ -1,13 +1,9 @@
 //! States as JSON: `Type` first, then the fields of the kind, then where it leads.
 
-use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{DeserializeOwned, Error as _},
-    ser::Error as _,
-};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned, ser::Error as _};
 use serde_json::{Map as Object, Value};
 
-use super::{State, Transition};
+use super::{Malformed, State, Transition};
 
 impl Serialize for State {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -20,6 +16,7 @@ impl Serialize for State {
             Self::Parallel(parallel, _) => serde_json::to_value(parallel),
             Self::Succeed(succeed) => serde_json::to_value(succeed),
             Self::Fail(fail) => serde_json::to_value(fail),
+            Self::Malformed(state) => return state.fields.serialize(serializer),
         };
         let mut object = Object::new();
         object.insert("Type".into(), self.kind().into());
@@ -36,24 +33,42 @@ impl Serialize for State {
 }
 
 impl<'de> Deserialize<'de> for State {
+    /// Every object is a state; one that does not fit the model is a malformed one.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut object = Object::deserialize(deserializer)?;
-        let kind = match object.shift_remove("Type") {
-            Some(Value::String(kind)) => kind,
-            _ => return Err(D::Error::missing_field("Type")),
-        };
-        match kind.as_str() {
-            "Task" => with_transition(object).map(|(task, to)| Self::Task(Box::new(task), to)),
-            "Wait" => with_transition(object).map(|(wait, to)| Self::Wait(wait, to)),
-            "Pass" => with_transition(object).map(|(pass, to)| Self::Pass(pass, to)),
-            "Map" => with_transition(object).map(|(map, to)| Self::Map(Box::new(map), to)),
-            "Parallel" => with_transition(object).map(|(parallel, to)| Self::Parallel(parallel, to)),
-            "Choice" => read(object).map(Self::Choice),
-            "Succeed" => read(object).map(Self::Succeed),
-            "Fail" => read(object).map(Self::Fail),
-            other => Err(format!("unknown state type `{other}`")),
-        }
-        .map_err(D::Error::custom)
+        let object = Object::deserialize(deserializer)?;
+        Ok(read_state(object.clone()).unwrap_or_else(|reason| Self::Malformed(Malformed { fields: object, reason })))
+    }
+}
+
+fn read_state(mut object: Object<String, Value>) -> Result<State, String> {
+    let kind = match object.shift_remove("Type") {
+        Some(Value::String(kind)) => kind,
+        Some(_) => return Err("expected Type to be a text".into()),
+        None => return Err("expected a Type, found none".into()),
+    };
+    one_of(&kind, &object)?;
+    match kind.as_str() {
+        "Task" => with_transition(object).map(|(task, to)| State::Task(Box::new(task), to)),
+        "Wait" => with_transition(object).map(|(wait, to)| State::Wait(wait, to)),
+        "Pass" => with_transition(object).map(|(pass, to)| State::Pass(pass, to)),
+        "Map" => with_transition(object).map(|(map, to)| State::Map(Box::new(map), to)),
+        "Parallel" => with_transition(object).map(|(parallel, to)| State::Parallel(parallel, to)),
+        "Choice" => read(object).map(State::Choice),
+        "Succeed" => read(object).map(State::Succeed),
+        "Fail" => read(object).map(State::Fail),
+        other => Err(format!("expected a Type that exists, found `{other}`")),
+    }
+}
+
+/// Fields of which a state has exactly one.
+const ONE_OF: [(&str, &[&str]); 2] =
+    [("Map", &["ItemProcessor", "Iterator"]), ("Wait", &["Seconds", "SecondsPath", "Timestamp", "TimestampPath"])];
+
+fn one_of(kind: &str, object: &Object<String, Value>) -> Result<(), String> {
+    let Some((_, fields)) = ONE_OF.iter().find(|(state, _)| *state == kind) else { return Ok(()) };
+    match fields.iter().filter(|field| object.contains_key(**field)).count() {
+        1 => Ok(()),
+        found => Err(format!("expected one of {}, found {found}", fields.join(", "))),
     }
 }
 

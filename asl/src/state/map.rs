@@ -5,7 +5,7 @@ use serde_json::{Map as Object, Number, Value};
 
 use super::{finish, setters};
 use crate::{
-    Catch, Flow, JsonPath, MaxConcurrency, MaxInputBytesPerBatch, MaxItems, MaxItemsPerBatch, PayloadTemplate,
+    Catch, Flow, JsonPath, Literal, MaxConcurrency, MaxInputBytesPerBatch, MaxItems, MaxItemsPerBatch, PayloadTemplate,
     Resource, ResultPath, Retry, Selection, ToleratedFailureCount, ToleratedFailurePercentage, path::present,
 };
 
@@ -165,7 +165,7 @@ pub struct ReaderConfig {
     pub csv_header_location: Option<String>,
     /// The header where it is given.
     #[serde(default, rename = "CSVHeaders", skip_serializing_if = "Option::is_none")]
-    pub csv_headers: Option<Vec<String>>,
+    pub csv_headers: Option<Literal<Vec<String>>>,
     /// `COMMA`, `PIPE`, `SEMICOLON`, `SPACE` or `TAB`.
     #[serde(default, rename = "CSVDelimiter", skip_serializing_if = "Option::is_none")]
     pub csv_delimiter: Option<String>,

@@ -78,13 +78,13 @@ impl Task {
 
     /// How many seconds the call may take.
     pub fn timeout_seconds(mut self, seconds: u32) -> Self {
-        self.timeout = Timeout::Fixed(seconds);
+        self.timeout = seconds.into();
         self
     }
 
     /// How many seconds the call may be silent.
     pub fn heartbeat_seconds(mut self, seconds: u32) -> Self {
-        self.heartbeat = Heartbeat::Fixed(seconds);
+        self.heartbeat = seconds.into();
         self
     }
 }

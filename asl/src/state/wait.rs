@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map as Object, Value};
 
 use super::{finish, setters};
-use crate::{JsonPath, Selection, path::present};
+use crate::{JsonPath, Literal, Selection, path::present};
 
 /// A state that waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Wait {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum WaitFor {
     /// So many seconds.
-    Seconds(u32),
+    Seconds(Literal<u32>),
     /// As many seconds as are found there.
     SecondsPath(JsonPath),
     /// Until a time: `2026-11-20T10:00:00Z`.
@@ -43,7 +43,7 @@ pub enum WaitFor {
 impl Wait {
     /// A state that waits so many seconds.
     pub fn seconds(seconds: u32) -> Self {
-        Self::new(WaitFor::Seconds(seconds))
+        Self::new(WaitFor::Seconds(seconds.into()))
     }
 
     /// A state that waits as many seconds as `path` finds.

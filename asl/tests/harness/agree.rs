@@ -13,7 +13,7 @@ const WILDCARDS: [&str; 8] =
 const IGNORED: [&str; 4] = ["SdkHttpMetadata", "SdkResponseMetadata", "ExecutedVersion", "LogResult"];
 
 /// Every way in which the answer differs, none if it agrees.
-pub fn differences(case: &Case, expected: &Expected, answer: &Answer) -> Vec<String> {
+pub(crate) fn differences(case: &Case, expected: &Expected, answer: &Answer) -> Vec<String> {
     let compare = Compare {
         placeholder: Regex::new(r"<[A-Za-z_-]+(:\d+|\d*_\d*idx|_id|-id)>").expect("a regular expression"),
         wildcards: &case.wildcard_strings,

@@ -3,8 +3,8 @@
 //! The form of a row is that of `asl-cases/README.md`: a definition, an input, stubs for Lambda functions, objects,
 //! and what AWS answered.
 
-pub mod agree;
-pub mod stubs;
+pub(crate) mod agree;
+pub(crate) mod stubs;
 
 use std::{
     collections::BTreeMap,
@@ -21,48 +21,48 @@ use serde_json::{Map, Value};
 
 /// One row.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Case {
-    pub id: String,
+pub(crate) struct Case {
+    pub(crate) id: String,
     #[serde(default, rename = "type")]
-    pub kind: ExecutionType,
-    pub definition: Value,
+    pub(crate) kind: ExecutionType,
+    pub(crate) definition: Value,
     #[serde(default = "empty")]
-    pub input: Value,
+    pub(crate) input: Value,
     #[serde(default)]
-    pub lambdas: BTreeMap<String, String>,
+    pub(crate) lambdas: BTreeMap<String, String>,
     #[serde(default)]
-    pub s3: Vec<Object>,
+    pub(crate) s3: Vec<Object>,
     #[serde(default)]
-    pub features: Vec<String>,
+    pub(crate) features: Vec<String>,
     #[serde(default)]
-    pub wildcard_strings: Vec<String>,
+    pub(crate) wildcard_strings: Vec<String>,
     #[serde(default)]
-    pub expected: Option<Expected>,
+    pub(crate) expected: Option<Expected>,
 }
 
 /// What AWS answered.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Expected {
-    pub status: String,
+pub(crate) struct Expected {
+    pub(crate) status: String,
     #[serde(default)]
-    pub output: Value,
+    pub(crate) output: Value,
     #[serde(default)]
-    pub error: Value,
+    pub(crate) error: Value,
     #[serde(default)]
-    pub cause: Value,
+    pub(crate) cause: Value,
     #[serde(default)]
-    pub event_types: Option<Vec<String>>,
+    pub(crate) event_types: Option<Vec<String>>,
     #[serde(default = "exact")]
-    pub event_order_exact: Option<bool>,
+    pub(crate) event_order_exact: Option<bool>,
 }
 
 /// An object that is there before the execution starts.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Object {
-    pub bucket: String,
-    pub key: String,
-    pub body: String,
+pub(crate) struct Object {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    pub(crate) body: String,
 }
 
 fn empty() -> Value {
@@ -75,18 +75,18 @@ fn exact() -> Option<bool> {
 
 /// What the interpreter answers: one line of output.
 #[derive(Clone, Debug, Serialize)]
-pub struct Answer {
-    pub id: String,
-    pub status: Status,
+pub(crate) struct Answer {
+    pub(crate) id: String,
+    pub(crate) status: Status,
     #[serde(flatten)]
-    pub end: End,
+    pub(crate) end: End,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub event_types: Vec<String>,
+    pub(crate) event_types: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Status {
+pub(crate) enum Status {
     Succeeded,
     Failed,
     TimedOut,
@@ -98,7 +98,7 @@ pub enum Status {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
-pub enum End {
+pub(crate) enum End {
     Output { output: Value },
     Failure { error: Option<String>, cause: Option<String> },
     Reason { reason: String },
@@ -114,14 +114,14 @@ impl fmt::Display for Status {
 const BEGINNING: &str = "2026-11-20T00:00:00Z";
 
 /// Runs rows in virtual time.
-pub struct Runner(tokio::runtime::Runtime);
+pub(crate) struct Runner(tokio::runtime::Runtime);
 
 impl Runner {
-    pub fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().map(Self)
     }
 
-    pub fn run(&self, case: &Case) -> Answer {
+    pub(crate) fn run(&self, case: &Case) -> Answer {
         let machine = match &case.definition {
             Value::String(text) => text.parse::<StateMachine>(),
             definition => serde_json::from_value(definition.clone()),
@@ -134,7 +134,7 @@ impl Runner {
 }
 
 /// Whether a row needs JSONata or Assign, which the interpreter does not have.
-pub fn is_out_of_scope(case: &Case) -> bool {
+pub(crate) fn is_out_of_scope(case: &Case) -> bool {
     case.features.iter().any(|feature| ["jsonata", "JSONata", "Assign"].contains(&feature.as_str()))
 }
 

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 
 /// The stub of each function.
-pub struct Stubs(pub BTreeMap<String, String>);
+pub(crate) struct Stubs(pub(crate) BTreeMap<String, String>);
 
 #[async_trait]
 impl Tasks for Stubs {
