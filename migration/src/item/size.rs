@@ -60,13 +60,13 @@ mod tests {
         item_bytes(&crate::item::json::item_from_json(json).unwrap())
     }
 
-    /// The example of the page that the module cites: two attributes of 12 and 11 bytes.
+    /// The example of the developer guide's constraints ("Item size"): two attributes of 12 and 11 bytes.
     #[test]
     fn the_documented_item_weighs_what_the_documentation_says() {
         assert_eq!(bytes(serde_json::json!({ "shirt-color": { "S": "R" }, "shirt-size": { "S": "M" } })), 23);
     }
 
-    /// The rules of the same page, one by one; each name is one byte.
+    /// The rules of the page that the module cites, one by one; each name is one byte.
     #[test]
     fn every_type_weighs_by_its_rule() {
         use serde_json::json;
