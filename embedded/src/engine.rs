@@ -18,6 +18,7 @@ use crate::capacity::demand::Demand;
 use crate::capacity::report::{Consumed, Report, consumed, cut};
 use crate::capacity::{Direction, throttled};
 use crate::clock::Clock;
+use crate::database::Place;
 use crate::error::Result;
 use crate::metered::{Metered, Parts};
 use crate::reply::{Answer, Fault};
@@ -38,6 +39,8 @@ pub(crate) struct Engine {
     pub(crate) tokens: Tokens,
     pub(crate) clock: Arc<Clock>,
     pub(crate) options: Options,
+    /// Last, so that the files are closed before the lock is given up.
+    _place: Place,
 }
 
 /// Runs one of the engine's futures. They wrap synchronous calls and never suspend.
@@ -55,7 +58,7 @@ pub(crate) fn quoted(name: &str) -> String {
 
 impl Engine {
     /// Opens the database in a file. `durable` files survive a power cut without damage.
-    pub(crate) fn open(path: &str, durable: bool, options: Options) -> Result<Self> {
+    pub(crate) fn open(path: &str, durable: bool, options: Options, place: Place) -> Result<Self> {
         let clock = Arc::new(Clock::new());
         let storage = Storage::new(path)?.with_clock(clock.clone());
         let synchronous = if durable { "NORMAL" } else { "OFF" };
@@ -70,6 +73,7 @@ impl Engine {
             tokens: Tokens::default(),
             clock,
             options,
+            _place: place,
         };
         crate::schema::prepare(&mut engine)?;
         Ok(engine)

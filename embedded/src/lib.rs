@@ -1,4 +1,43 @@
 //! An in-process AWS for rehearsal: DynamoDB behind the real SDK client, with capacity that is enforced.
+//!
+//! [`Embedded`] puts the DynamoDB of the crate dynoxide-rs, on one SQLite file, behind the SDK's own HTTP
+//! interface. A program under rehearsal uses the client that it uses in production; there is no socket and no
+//! second code path. [`Embedded::serve`] answers the same requests on a socket, for other processes.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use embedded::{Embedded, Options};
+//!
+//! let embedded = Embedded::temporary(Options::default())?;
+//! let tables = embedded.client().list_tables().send().await?;
+//! assert!(tables.table_names().is_empty());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it adds to the engine
+//! - Capacity is enforced, for each table and global index: provisioned units with 300 seconds of burst credit,
+//!   on demand from 4,000 writes and 12,000 reads a second to double its peak. Writes are admitted before they
+//!   are done; reads are charged afterwards and pay back. Time is tokio's, and may be paused.
+//! - UpdateTable's rules, warm throughput, billing mode history, backups that can be restored, the setting of
+//!   point-in-time recovery, limits.
+//! - Scans in linear time, with any number of segments. Streams without records of writes that changed nothing.
+//! - Bulk loading ([`Embedded::load`]), wholly or not at all. Objects in a folder ([`ObjectStore`]) for S3.
+//!
+//! # Where it differs from AWS
+//! - Whoever reads sees every write at once: reads are never stale, indexes never lag.
+//! - The limits of single partitions (3,000 read and 1,000 write units) don't exist; tables alone throttle.
+//! - The cost of an UpdateItem is estimated before it runs, by the stored item and the new values; what it took
+//!   is charged. A PartiQL statement is admitted while any unit is left. A write is held back by an exhausted
+//!   index of its table even if it wouldn't touch this index.
+//! - There are 4,096 buckets of hashes: of more segments than that, the others are empty. A page of an index or
+//!   a query ends after 10,000 entries if 1 MB doesn't end it; parallel scans of an index and PartiQL SELECTs
+//!   without a key read the rest of the table for every page.
+//! - A transaction that comes again with its token reports the units of its first run.
+//! - Streams have one shard. Time to live is a setting: nothing expires. ExportTableToPointInTime, ImportTable,
+//!   global tables and restoring to a point in time don't exist. Tables are named by name, not by ARN.
+//! - Everything is in us-east-1, in the account 000000000000.
 
 mod attributes;
 mod batch;

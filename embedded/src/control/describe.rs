@@ -50,9 +50,9 @@ fn billing(description: &mut Map<String, Value>, settings: &Settings) {
     }
     let on_demand = description.contains_key("BillingModeSummary");
     let mut summary = json!({ "BillingMode": if on_demand { "PAY_PER_REQUEST" } else { "PROVISIONED" } });
-    if let Some(at) = settings.went_on_demand.last() {
-        summary["LastUpdateToPayPerRequestDateTime"] = json!(at);
-    }
+    let created = description.get("CreationDateTime").cloned().unwrap_or_default();
+    let last = settings.went_on_demand.last().map_or(created, |at| json!(at));
+    summary["LastUpdateToPayPerRequestDateTime"] = last;
     description.insert("BillingModeSummary".to_owned(), summary);
 }
 

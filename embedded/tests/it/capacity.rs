@@ -206,6 +206,23 @@ async fn an_index_that_falls_behind_holds_writes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn reading_an_index_takes_the_units_of_the_index() {
+    let (embedded, client) = database(Options::default());
+    by_index(&client, "Items", units(100, 5), units(2, 5)).await;
+    let items = (0..4).map(|i| {
+        let mut item = sized(&format!("{i}"), 8_000);
+        item.insert("kind".to_owned(), s("x"));
+        Ok::<_, std::io::Error>(item)
+    });
+    embedded.load("Items", items).await.unwrap();
+    let of_index = || client.scan().table_name("Items").index_name("by_kind").send();
+    of_index().await.unwrap();
+    let refused = of_index().await.unwrap_err().into_service_error();
+    assert!(refused.is_provisioned_throughput_exceeded_exception());
+    client.scan().table_name("Items").send().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn on_demand_takes_four_thousand_writes_a_second_and_grows() {
     let (_embedded, client) = database(Options::default());
     on_demand(&client, "Items").await;

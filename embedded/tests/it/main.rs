@@ -1,5 +1,8 @@
 //! The real SDK's client against the embedded database.
 
+// Helpers beside the tests unwrap as the tests do.
+#![allow(clippy::unwrap_used)]
+
 mod backups;
 mod capacity;
 mod consumed;
