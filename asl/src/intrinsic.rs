@@ -11,7 +11,7 @@ mod text;
 use rand::rngs::StdRng;
 use serde_json::Value;
 
-pub(crate) use functions::uuid;
+pub(crate) use functions::{hex, uuid};
 pub(crate) use parse::{Call, IntrinsicError, parse};
 
 use crate::path::Query;

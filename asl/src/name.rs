@@ -63,7 +63,7 @@ impl ErrorName {
     pub const PARAMETER_PATH_FAILURE: Self = Self::fixed("States.ParameterPathFailure");
     /// A branch of a Parallel state failed.
     pub const BRANCH_FAILED: Self = Self::fixed("States.BranchFailed");
-    /// No rule of a Choice state holds, and it has no default.
+    /// No rule of a Choice state holds, and it has no default. AWS reports it as `States.Runtime` today.
     pub const NO_CHOICE_MATCHED: Self = Self::fixed("States.NoChoiceMatched");
     /// An intrinsic function was called wrongly.
     pub const INTRINSIC_FAILURE: Self = Self::fixed("States.IntrinsicFailure");

@@ -108,7 +108,7 @@ impl Retry {
         }
         let rate = self.backoff_rate.as_ref().and_then(Number::as_f64).unwrap_or(2.0);
         let interval = f64::from(self.interval_seconds.unwrap_or(1));
-        let grown = interval * rate.powf(f64::from(retry - 1));
+        let grown = interval * rate.powf(f64::from(retry.saturating_sub(1)));
         // Without a bound of its own a wait still ends: AWS takes no MaxDelaySeconds above 31622400.
         let bound = f64::from(self.max_delay_seconds.unwrap_or(MAX_DELAY_SECONDS));
         let full = grown.min(bound);

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{Failure, context::Context, wait::parse_timestamp};
-use crate::{Choice, Comparison, ErrorName, JsonPath, Operand, Order, Rule, StateName, Test, Type, number::compare};
+use crate::{Choice, Comparison, JsonPath, Operand, Order, Rule, StateName, Test, Type, number::compare};
 
 /// The state that follows.
 pub(super) fn next<'a>(context: &Context<'_>, choice: &'a Choice, input: &Value) -> Result<&'a StateName, Failure> {
@@ -14,7 +14,8 @@ pub(super) fn next<'a>(context: &Context<'_>, choice: &'a Choice, input: &Value)
         }
     }
     choice.default.as_ref().ok_or_else(|| {
-        context.failure(ErrorName::NO_CHOICE_MATCHED, "No choice rule holds for the input and no default is given.")
+        // AWS documents States.NoChoiceMatched, but reports this.
+        context.runtime("Failed to transition out of the state. The state does not point to a next state.")
     })
 }
 

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::{
-    Failure,
+    EventKind, Failure,
     items::Item,
-    run::{Run, timestamp},
+    run::{Detail, Run, timestamp},
 };
 use crate::{
     ErrorName, Literal, PayloadTemplate, ResultPath, Selection,
@@ -39,6 +39,11 @@ impl Context<'_> {
 
     pub(super) fn runtime(&self, reason: impl std::fmt::Display) -> Failure {
         self.failure(ErrorName::RUNTIME, reason)
+    }
+
+    /// Records an event of the state.
+    pub(super) fn record(&self, kind: EventKind, detail: Detail<'_>) -> Result<(), Failure> {
+        self.run.record(kind, self.state, detail).map(drop)
     }
 
     /// The context object, `$$`.

@@ -18,7 +18,7 @@ use super::{
     map::{mistyped, whole_at},
     reader,
     results::Results,
-    run::{Machine, Run},
+    run::{Detail, Machine, Run},
 };
 use crate::{ErrorName, ExecutionType, Map, ToleratedFailureCount, ToleratedFailurePercentage};
 
@@ -27,15 +27,14 @@ use crate::{ErrorName, ExecutionType, Map, ToleratedFailureCount, ToleratedFailu
 const EXPRESS_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub(super) async fn run(context: &Context<'_>, map: &Map, input: &Value, limit: usize) -> Result<Value, Failure> {
-    let (run, state) = (context.run, Some(context.state));
-    run.emit(EventKind::MapStateStarted, state, None, None);
+    context.record(EventKind::MapStateStarted, Detail::None)?;
     let tolerance = Tolerance::new(context, map, input)?;
-    run.emit(EventKind::MapRunStarted, state, None, None);
+    context.record(EventKind::MapRunStarted, Detail::None)?;
     let result = MapRun::new(context, map).work(input, limit, tolerance).await;
     match &result {
-        Ok(_) => run.emit(EventKind::MapRunSucceeded, state, None, None),
-        Err(failure) => run.emit(EventKind::MapRunFailed, state, None, Some(failure)),
-    };
+        Ok(_) => context.record(EventKind::MapRunSucceeded, Detail::None)?,
+        Err(failure) => context.record(EventKind::MapRunFailed, Detail::Failure(failure))?,
+    }
     result
 }
 

@@ -3,7 +3,13 @@
 use futures_util::future::BoxFuture;
 use serde_json::Value;
 
-use super::{EventKind, Failure, choice, context::Context, items::Item, run::Run, wait, work};
+use super::{
+    EventKind, Failure, choice,
+    context::Context,
+    items::Item,
+    run::{Detail, Run},
+    wait, work,
+};
 use crate::{ErrorName, Fail, FailCause, FailError, Flow, Pass, Selection, State, StateName, Transition};
 
 /// Runs a flow and yields its output. `item` is that of the inline Map around it.
@@ -20,7 +26,6 @@ pub(super) fn run<'a>(
                 .states
                 .get(name.as_str())
                 .ok_or_else(|| Failure::new(ErrorName::RUNTIME, format!("the machine has no state '{name}'")))?;
-            run.check_history()?;
             let (output, next) = execute(run, name.as_str(), state, value, item).await?;
             value = output;
             match next {
@@ -48,7 +53,7 @@ async fn execute<'a>(
     input: Value,
     item: Option<&'a Item>,
 ) -> Result<(Value, Next<'a>), Failure> {
-    let entered_event = run.emit(EventKind::StateEntered(state.kind()), Some(name), Some(&input), None);
+    let entered_event = run.record(EventKind::StateEntered(state.kind()), name, Detail::Payload(&input))?;
     let entered_at = run.interpreter().clock.now();
     let mut context = Context { run, state: name, entered_event, entered_at, retry_count: None, token: None, item };
     let (output, next) = match state {
@@ -68,7 +73,7 @@ async fn execute<'a>(
         State::Task(..) | State::Map(..) | State::Parallel(..) => work::run(&mut context, state, input).await?,
     };
     context.check_size(&output, name)?;
-    run.emit(EventKind::StateExited(state.kind()), Some(name), Some(&output), None);
+    run.record(EventKind::StateExited(state.kind()), name, Detail::Payload(&output))?;
     Ok((output, next))
 }
 

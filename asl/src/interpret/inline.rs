@@ -10,13 +10,13 @@ use super::{
     context::Context,
     flow,
     items::{Item, from_input, input_of},
+    run::Detail,
 };
 use crate::Map;
 
 pub(super) async fn run(context: &Context<'_>, map: &Map, input: &Value, limit: usize) -> Result<Value, Failure> {
     let items = from_input(context, map, input)?;
-    let run = context.run;
-    run.emit(EventKind::MapStateStarted, Some(context.state), None, None);
+    context.record(EventKind::MapStateStarted, Detail::None)?;
     let mut results = vec![Value::Null; items.len()];
     let mut waiting = items.into_iter().enumerate().map(|(index, value)| Item { index, value });
     let mut running = FuturesUnordered::new();
@@ -27,7 +27,7 @@ pub(super) async fn run(context: &Context<'_>, map: &Map, input: &Value, limit: 
             Some((index, Ok(output))) => results[index] = output,
             Some((_, Err(failure))) => {
                 for _ in 0..running.len() {
-                    run.emit(EventKind::MapIterationAborted, Some(context.state), None, None);
+                    context.record(EventKind::MapIterationAborted, Detail::None)?;
                 }
                 return Err(failure);
             }
@@ -36,17 +36,20 @@ pub(super) async fn run(context: &Context<'_>, map: &Map, input: &Value, limit: 
 }
 
 async fn iterate(context: &Context<'_>, map: &Map, input: &Value, item: Item) -> (usize, Result<Value, Failure>) {
-    let (run, state) = (context.run, Some(context.state));
-    run.emit(EventKind::MapIterationStarted, state, None, None);
-    let result = match input_of(context, map, input, &item) {
-        Ok(given) => flow::run(run, &map.processor().flow, given, Some(&item)).await,
-        Err(failure) => Err(failure),
-    };
-    match &result {
-        Ok(output) => drop(run.emit(EventKind::MapIterationSucceeded, state, Some(output), None)),
+    let result = match work(context, map, input, &item).await {
         // What nothing can catch ends the execution, not the iteration.
-        Err(failure) if failure.is_runtime() => {}
-        Err(failure) => drop(run.emit(EventKind::MapIterationFailed, state, None, Some(failure))),
-    }
+        Err(failure) if !failure.is_runtime() => {
+            context.record(EventKind::MapIterationFailed, Detail::Failure(&failure)).and(Err(failure))
+        }
+        result => result,
+    };
     (item.index, result)
+}
+
+async fn work(context: &Context<'_>, map: &Map, input: &Value, item: &Item) -> Result<Value, Failure> {
+    context.record(EventKind::MapIterationStarted, Detail::None)?;
+    let given = input_of(context, map, input, item)?;
+    let output = flow::run(context.run, &map.processor().flow, given, Some(item)).await?;
+    context.record(EventKind::MapIterationSucceeded, Detail::Payload(&output))?;
+    Ok(output)
 }

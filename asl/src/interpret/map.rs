@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{EventKind, Failure, context::Context, distributed, inline};
+use super::{EventKind, Failure, context::Context, distributed, inline, run::Detail};
 use crate::{JsonPath, Map, MaxConcurrency, Mode, number::whole};
 
 /// Runs a Map on `input`, which is what `InputPath` let through.
@@ -12,7 +12,7 @@ pub(super) async fn run(context: &Context<'_>, map: &Map, input: &Value) -> Resu
         Mode::Inline => inline::run(context, map, input, limit).await?,
         Mode::Distributed => distributed::run(context, map, input, limit).await?,
     };
-    context.run.emit(EventKind::MapStateSucceeded, Some(context.state), None, None);
+    context.record(EventKind::MapStateSucceeded, Detail::Payload(&result))?;
     Ok(result)
 }
 
@@ -31,7 +31,10 @@ fn concurrency(context: &Context<'_>, map: &Map, input: &Value) -> Result<usize,
     match usize::try_from(wanted) {
         Ok(0) => Ok(most.max(1)),
         Ok(wanted) => Ok(wanted.min(most.max(1))),
-        Err(_) => Err(context.runtime("MaxConcurrency cannot be negative.")),
+        Err(_) => {
+            let expected = "Expected non-negative integer for MaxConcurrency";
+            Err(context.runtime(format!("{expected}, got '{wanted}' instead.")))
+        }
     }
 }
 

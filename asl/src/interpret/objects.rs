@@ -3,8 +3,10 @@
 use std::{collections::BTreeMap, sync::Mutex};
 
 use async_trait::async_trait;
+use md5::{Digest, Md5};
 
 use super::TaskFailure;
+use crate::intrinsic::hex;
 
 /// A store of objects, as S3 is one.
 #[async_trait]
@@ -39,6 +41,8 @@ impl<T: ObjectStore + ?Sized> ObjectStore for std::sync::Arc<T> {
 pub struct ObjectSummary {
     /// Its key.
     pub key: String,
+    /// A hash of its content, in quotes as S3 writes it.
+    pub etag: String,
     /// Its size in bytes.
     pub size: u64,
     /// When it was written, as `ListObjectsV2` in a machine shows it: seconds since 1970.
@@ -77,7 +81,12 @@ impl ObjectStore for MemoryObjects {
         let objects = self.lock();
         let found = objects.iter().filter(|((in_bucket, key), _)| in_bucket == bucket && key.starts_with(prefix));
         Ok(found
-            .map(|((_, key), content)| ObjectSummary { key: key.clone(), size: content.len() as u64, last_modified: 0 })
+            .map(|((_, key), content)| ObjectSummary {
+                key: key.clone(),
+                etag: format!("\"{}\"", hex(&Md5::digest(content))),
+                size: content.len() as u64,
+                last_modified: 0,
+            })
             .collect())
     }
 

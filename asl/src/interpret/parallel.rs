@@ -3,12 +3,12 @@
 use futures_util::future::try_join_all;
 use serde_json::Value;
 
-use super::{EventKind, Failure, context::Context, flow};
+use super::{EventKind, Failure, context::Context, flow, run::Detail};
 use crate::Parallel;
 
 pub(super) async fn run(context: &Context<'_>, parallel: &Parallel, given: Value) -> Result<Value, Failure> {
     let run = context.run;
-    run.emit(EventKind::ParallelStateStarted, Some(context.state), None, None);
+    context.record(EventKind::ParallelStateStarted, Detail::None)?;
     let branches = parallel.branches.iter().map(|branch| flow::run(run, branch, given.clone(), context.item));
     try_join_all(branches).await.map(Value::Array)
 }

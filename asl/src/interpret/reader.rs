@@ -19,9 +19,12 @@ pub(super) async fn read(context: &Context<'_>, reader: &ItemReader, input: &Val
     let most = match &config.max_items {
         MaxItems::Unset => 0,
         MaxItems::Fixed(items) => (*context.literal("MaxItems", items)?).into(),
-        MaxItems::Path(path) => whole_at(context, "MaxItems", path, input)?,
+        MaxItems::Path(path) => match whole_at(context, "MaxItems", path, input)? {
+            items if items > 0 => items,
+            _ => return Err(failed("field MaxItems must be positive")),
+        },
     };
-    let most = usize::try_from(most).map_err(|_| context.runtime("MaxItems cannot be negative."))?;
+    let most = usize::try_from(most).map_err(|_| failed("field MaxItems must be positive"))?;
     let mut items = match reader.resource.as_str().and_then(|text| text.rsplit(':').next()) {
         Some("listObjectsV2") => list(store.as_ref(), &parameters).await?,
         Some("getObject") => {
@@ -51,7 +54,15 @@ async fn list(store: &dyn ObjectStore, parameters: &Value) -> Result<Vec<Value>,
     let objects = store.list(bucket, prefix).await.map_err(|TaskFailure { cause, .. }| failed(cause))?;
     Ok(objects
         .into_iter()
-        .map(|object| json!({ "Key": object.key, "LastModified": object.last_modified, "Size": object.size }))
+        .map(|object| {
+            json!({
+                "Etag": object.etag,
+                "Key": object.key,
+                "LastModified": object.last_modified,
+                "Size": object.size,
+                "StorageClass": "STANDARD",
+            })
+        })
         .collect())
 }
 

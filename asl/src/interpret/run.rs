@@ -37,6 +37,13 @@ pub(super) struct Machine {
     pub(super) name: String,
 }
 
+/// What goes with an event.
+pub(super) enum Detail<'a> {
+    None,
+    Payload(&'a Value),
+    Failure(&'a Failure),
+}
+
 /// Runs one execution to its end.
 pub(super) async fn run(interpreter: &Interpreter, execution: &Execution) -> Outcome {
     let random = Mutex::new(StdRng::seed_from_u64(interpreter.seed));
@@ -87,20 +94,20 @@ impl<'a> Run<'a> {
 
     /// Runs the flow from the input of the execution, and says how it ended.
     pub(super) async fn to_end(&self, flow: &Flow, limit: Option<std::time::Duration>) -> Outcome {
-        self.emit(EventKind::ExecutionStarted, None, Some(&self.input), None);
+        self.tell(EventKind::ExecutionStarted, None, Detail::Payload(&self.input));
         let work = flow::run(self, flow, self.input.clone(), None);
         match within(self.interpreter().clock.as_ref(), limit, work).await {
             Some(Ok(output)) => {
-                self.emit(EventKind::ExecutionSucceeded, None, Some(&output), None);
+                self.tell(EventKind::ExecutionSucceeded, None, Detail::Payload(&output));
                 Outcome::Succeeded(output)
             }
             Some(Err(failure)) => {
-                self.emit(EventKind::ExecutionFailed, None, None, Some(&failure));
+                self.tell(EventKind::ExecutionFailed, None, Detail::Failure(&failure));
                 Outcome::Failed(failure)
             }
             None => {
                 let failure = Failure { error: Some(ErrorName::TIMEOUT), cause: None };
-                self.emit(EventKind::ExecutionTimedOut, None, None, Some(&failure));
+                self.tell(EventKind::ExecutionTimedOut, None, Detail::Failure(&failure));
                 Outcome::TimedOut(failure)
             }
         }
@@ -110,32 +117,34 @@ impl<'a> Run<'a> {
         self.session.interpreter
     }
 
-    /// Counts an event, tells the observer, and yields its number.
-    pub(super) fn emit(
-        &self,
-        kind: EventKind,
-        state: Option<&str>,
-        data: Option<&Value>,
-        failure: Option<&Failure>,
-    ) -> u64 {
-        let id = self.last_event.fetch_add(1, Ordering::Relaxed) + 1;
-        if let Some(observer) = &self.interpreter().observer {
-            let at = self.interpreter().clock.now();
-            observer.event(&Event { execution: &self.id, id, at, kind, state, data, failure });
-        }
-        id
-    }
-
-    /// Fails when the history is full: <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
-    pub(super) fn check_history(&self) -> Result<(), Failure> {
+    /// Records an event of a state and yields its number.
+    ///
+    /// Fails when the history is full. The event that ends the execution is the last that fits:
+    /// <https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html>
+    pub(super) fn record(&self, kind: EventKind, state: &str, detail: Detail<'_>) -> Result<u64, Failure> {
         let limit = self.interpreter().limits.history_events;
-        match limit.filter(|limit| self.last_event.load(Ordering::Relaxed) >= *limit) {
-            None => Ok(()),
+        match limit.filter(|limit| self.last_event.load(Ordering::Relaxed) + 1 >= *limit) {
+            None => Ok(self.tell(kind, Some(state), detail)),
             Some(limit) => Err(Failure::new(
                 ErrorName::RUNTIME,
                 format!("The execution reached the maximum number of history events ({limit})."),
             )),
         }
+    }
+
+    /// Counts an event, tells the observer, and yields its number.
+    fn tell(&self, kind: EventKind, state: Option<&str>, detail: Detail<'_>) -> u64 {
+        let id = self.last_event.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(observer) = &self.interpreter().observer {
+            let at = self.interpreter().clock.now();
+            let (data, failure) = match detail {
+                Detail::None => (None, None),
+                Detail::Payload(data) => (Some(data), None),
+                Detail::Failure(failure) => (None, Some(failure)),
+            };
+            observer.event(&Event { execution: &self.id, id, at, kind, state, data, failure });
+        }
+        id
     }
 
     /// The parts of the context object that are the same in all states.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Call, EventKind, Failure, Heartbeat, TaskCall, clock::within, context::Context};
+use super::{Call, EventKind, Failure, Heartbeat, TaskCall, clock::within, context::Context, run::Detail};
 use crate::{ErrorName, JsonPath, Pattern, ResourceKind, Task, Timeout, number::whole};
 
 /// Runs a task. `seen` is what `InputPath` let through, `given` what `Parameters` made of it.
@@ -19,9 +19,8 @@ pub(super) async fn run(context: &Context<'_>, task: &Task, seen: &Value, given:
     };
     let kind = task.resource.kind();
     let events = Events::of(&kind);
-    let state = Some(context.state);
-    context.run.emit(events.scheduled, state, Some(&given), None);
-    context.run.emit(events.started, state, None, None);
+    context.record(events.scheduled, Detail::Payload(&given))?;
+    context.record(events.started, Detail::None)?;
     // Only those who hold a token, or poll an activity, can send a heartbeat.
     let beats = kind.pattern() == Pattern::WaitForTaskToken || matches!(kind, ResourceKind::Activity(_));
     let result = match call(context, task, &kind, given) {
@@ -29,16 +28,16 @@ pub(super) async fn run(context: &Context<'_>, task: &Task, seen: &Value, given:
         Err(failure) => Err(failure),
     };
     if kind.pattern() != Pattern::RequestResponse {
-        context.run.emit(EventKind::TaskSubmitted, state, None, None);
+        context.record(EventKind::TaskSubmitted, Detail::None)?;
     }
     let result = result.and_then(|answer| {
         context.check_size(&answer, producer(&kind))?;
         Ok(wrap(context, &kind, answer))
     });
     match &result {
-        Ok(value) => context.run.emit(events.succeeded, state, Some(value), None),
-        Err(failure) if is_timeout(failure) => context.run.emit(events.timed_out, state, None, Some(failure)),
-        Err(failure) => context.run.emit(events.failed, state, None, Some(failure)),
+        Ok(value) => context.record(events.succeeded, Detail::Payload(value))?,
+        Err(failure) if is_timeout(failure) => context.record(events.timed_out, Detail::Failure(failure))?,
+        Err(failure) => context.record(events.failed, Detail::Failure(failure))?,
     };
     result
 }

@@ -8,7 +8,9 @@ use super::{
     EventKind, Failure,
     context::Context,
     flow::{Next, next_of},
-    map, parallel, task,
+    map, parallel,
+    run::Detail,
+    task,
 };
 use crate::{ErrorName, Pattern, PayloadTemplate, ResultPath, Retry, Selection, State};
 
@@ -39,7 +41,6 @@ pub(super) async fn run<'a>(
         };
         context.run.interpreter().clock.sleep(delay).await;
         context.retry_count = context.retry_count.map(|count| count + 1);
-        context.run.check_history()?;
     }
 }
 
@@ -63,7 +64,7 @@ fn give_up<'a>(
         _ => None,
     };
     if let Some(kind) = failed.filter(|_| !failure.is_runtime()) {
-        context.run.emit(kind, Some(context.state), None, Some(&failure));
+        context.record(kind, Detail::Failure(&failure))?;
     }
     // A failure without a name is caught by the wildcard, as any other name would be.
     let error = failure.error.clone().unwrap_or(ErrorName::fixed(""));

@@ -191,7 +191,7 @@ fn hash(data: &Value, algorithm: &Value) -> Result<Value, &'static str> {
     Ok(digest.into())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
