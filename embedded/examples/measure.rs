@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, KeyType, ScalarAttributeType};
+use aws_sdk_dynamodb::types::{AttributeValue, BatchStatementRequest, BillingMode, KeyType, ScalarAttributeType};
 use embedded::{Embedded, Options};
 
 type Item = HashMap<String, AttributeValue>;
@@ -63,6 +63,20 @@ async fn calls(client: &Client) {
         client.get_item().table_name("Calls").key("pk", key).send().await.unwrap();
     }
     println!("GetItem of 1 KB: {:?} a call", start.elapsed() / CALLS);
+    let start = Instant::now();
+    for first in (0..CALLS as usize).step_by(25) {
+        let update = |number| {
+            let update = BatchStatementRequest::builder()
+                .statement(r#"UPDATE "Calls" SET v = ? WHERE pk = ? AND v IS MISSING"#)
+                .parameters(AttributeValue::N("1".to_owned()))
+                .parameters(item(number, 0).remove("pk").unwrap());
+            update.build().unwrap()
+        };
+        let updates = (first..first + 25).map(update).collect();
+        let done = client.batch_execute_statement().set_statements(Some(updates)).send().await.unwrap();
+        assert!(done.responses().iter().all(|response| response.error().is_none()));
+    }
+    println!("BatchExecuteStatement of 25 conditional updates: {:?} an update", start.elapsed() / CALLS);
 }
 
 async fn scan(client: &Client, table: &str, segments: i32) -> (usize, usize) {

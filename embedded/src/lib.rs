@@ -34,6 +34,7 @@
 //! - There are 4,096 buckets of hashes: of more segments than that, the others are empty. A page of an index or
 //!   a query ends after 10,000 entries if 1 MB doesn't end it; parallel scans of an index and PartiQL SELECTs
 //!   without a key read the rest of the table for every page.
+//! - The entries of a batch that come back unprocessed haven't been validated.
 //! - A transaction that comes again with its token reports the units of its first run.
 //! - Streams have one shard. Time to live is a setting: nothing expires. ExportTableToPointInTime, ImportTable,
 //!   global tables and restoring to a point in time don't exist. Tables are named by name, not by ARN.

@@ -154,7 +154,42 @@ fn last_key_before(engine: &Engine, table: &str, prefix: &str) -> Answer<Option<
 
 #[cfg(test)]
 mod tests {
+    use dynoxide::storage::ScanParams;
+    use dynoxide::storage_backend::sql_builders::scan_items;
+
     use super::*;
+    use crate::{Embedded, Options};
+
+    /// What keeps scans linear: the engine's own statement must walk the index from where it is told to start.
+    #[tokio::test]
+    async fn the_engine_walks_the_index_and_sorts_nothing() {
+        let embedded = Embedded::temporary(Options::default()).unwrap();
+        let create = r#"{"TableName": "Items", "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}"#;
+        let (_, reply) = embedded.respond("DynamoDB_20120810.CreateTable", create.into()).await;
+        assert_eq!(reply.status, 200);
+        let params = ScanParams {
+            limit: Some(10),
+            exclusive_start_pk: Some("S:a"),
+            exclusive_start_sk: Some(""),
+            segment: Some(3),
+            total_segments: Some(7),
+            ..ScanParams::default()
+        };
+        let (sql, _) = scan_items("Items", &params);
+        let plan = embedded.with_engine(move |engine| {
+            let mut statement = engine.storage.conn().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let (mut steps, mut plan) = (statement.raw_query(), String::new());
+            while let Some(step) = steps.next().unwrap() {
+                plan += &step.get::<_, String>(3).unwrap();
+            }
+            plan
+        });
+        let plan = plan.await.unwrap();
+        assert!(plan.contains("SEARCH Items USING INDEX Items::scan"), "{plan}");
+        assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+    }
 
     #[test]
     fn segments_share_the_buckets_without_gap_or_overlap() {

@@ -49,8 +49,14 @@ pub(crate) fn update(engine: &mut Engine, body: &[u8]) -> Answer {
         store_index_units(engine, &name, &changes)?;
     }
     let table = engine.table(&name)?;
-    table.settings.went_on_demand.extend(switches.then_some(today));
-    decreases.into_iter().for_each(|what| table.settings.decreases.entry(what).or_default().push(today));
+    let switched = &mut table.settings.went_on_demand;
+    switched.retain(|&at| !switches || today - at < DAY_SECONDS);
+    switched.extend(switches.then_some(today));
+    for what in decreases {
+        let mut times = table.settings.decreases_today(&what, today);
+        times.push(today);
+        table.settings.decreases.insert(what, times);
+    }
     warm.apply(&mut table.settings);
     engine.refresh(&name)?;
 

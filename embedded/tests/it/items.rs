@@ -92,3 +92,18 @@ async fn refusals_are_typed() {
     let named = client.put_item().table_name("bad name").item("pk", s("a")).send().await.unwrap_err();
     assert_eq!(named.code(), Some("ValidationException"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writers_at_the_same_time_lose_nothing() {
+    let (_embedded, client) = database(Options::default());
+    on_demand(&client, "Items").await;
+    let add = |_| {
+        let add = client.update_item().table_name("Items").key("pk", s("counter")).update_expression("ADD v :one");
+        tokio::spawn(add.expression_attribute_values(":one", n(1)).send())
+    };
+    for writer in (0..200).map(add).collect::<Vec<_>>() {
+        writer.await.unwrap().unwrap();
+    }
+    let got = client.get_item().table_name("Items").key("pk", s("counter")).send().await.unwrap();
+    assert_eq!(got.item.unwrap()["v"], n(200));
+}
