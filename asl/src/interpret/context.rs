@@ -104,10 +104,14 @@ impl Context<'_> {
             None => Ok(value),
             Some(Selection::Nothing) => Ok(Value::Object(Map::new())),
             Some(Selection::Path(path)) if path.as_str() == "$" => Ok(value),
-            Some(Selection::Path(path)) => self
-                .evaluate(&self.parse(path.as_str())?, &value)
-                .map_err(|NotFound(cause)| self.runtime(format!("Invalid path '{path}' : {cause}"))),
+            Some(Selection::Path(path)) => self.follow(path.as_str(), &value),
         }
+    }
+
+    /// What a path finds where AWS words its failure as the evaluator does, not as a template.
+    pub(super) fn follow(&self, text: &str, input: &Value) -> Result<Value, Failure> {
+        self.evaluate(&self.parse(text)?, input)
+            .map_err(|NotFound(cause)| self.runtime(format!("Invalid path '{text}' : {cause}")))
     }
 
     /// What becomes of a template.

@@ -139,7 +139,7 @@ impl Tolerance {
             }
             ToleratedFailurePercentage::Path(path) => {
                 let field = "ToleratedFailurePercentage";
-                let value = context.look(&format!("{field}Path"), path.as_str(), input)?;
+                let value = context.follow(path.as_str(), input)?;
                 Some(value.as_f64().ok_or_else(|| mistyped(context, field, path, &value, "float"))?)
             }
         };

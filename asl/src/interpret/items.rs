@@ -21,7 +21,7 @@ pub(super) struct Item {
 /// The items in the input of the state.
 pub(super) fn from_input(context: &Context<'_>, map: &Map, input: &Value) -> Result<Vec<Value>, Failure> {
     let path = map.items_path.as_ref().map_or("$", |path| path.as_str());
-    match context.look("ItemsPath", path, input)? {
+    match context.follow(path, input)? {
         Value::Array(items) => Ok(items),
         _ => Err(context.runtime(format!("Reference path \"{path}\" must point to array."))),
     }

@@ -40,7 +40,7 @@ fn concurrency(context: &Context<'_>, map: &Map, input: &Value) -> Result<usize,
 
 /// The whole number that the path form of a setting finds.
 pub(super) fn whole_at(context: &Context<'_>, field: &str, path: &JsonPath, input: &Value) -> Result<i64, Failure> {
-    let value = context.look(&format!("{field}Path"), path.as_str(), input)?;
+    let value = context.follow(path.as_str(), input)?;
     whole(&value).ok_or_else(|| mistyped(context, field, path, &value, "integer"))
 }
 

@@ -1,4 +1,7 @@
 //! Parallel: all branches at once. The first failure drops the other branches where they stand.
+//!
+//! AWS also records `ParallelStateSucceeded`. It is not told here, since the recordings that the tests compare with
+//! have lost it.
 
 use futures_util::future::try_join_all;
 use serde_json::Value;

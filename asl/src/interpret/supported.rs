@@ -6,11 +6,11 @@ use crate::{QueryLanguage, Rule, State, StateMachine, StateName, Test, walk};
 
 /// A machine uses something that the interpreter does not cover, or has a state that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is not supported{}", place(.state))]
+#[error("{what}{}", place(.state))]
 pub struct Unsupported {
     /// The state that uses it, with the states around it: `Migrate/MigrateSegment`.
     pub state: Option<String>,
-    /// What it uses.
+    /// What it uses, in words.
     pub what: String,
 }
 
@@ -20,7 +20,7 @@ fn place(state: &Option<String>) -> String {
 
 pub(super) fn check(machine: &StateMachine) -> Result<(), Unsupported> {
     if machine.query_language == Some(QueryLanguage::JSONata) {
-        return Err(Unsupported { state: None, what: "the query language JSONata".into() });
+        return Err(Unsupported { state: None, what: "the query language JSONata is not supported".into() });
     }
     let mut found = None;
     walk::flows(&machine.flow, &mut |place, flow| {
@@ -39,7 +39,7 @@ fn path(place: &[&StateName], name: &StateName) -> String {
 
 fn unsupported(state: &State) -> Option<String> {
     if let State::Malformed(state) = state {
-        return Some(format!("a malformed state: {},", state.reason));
+        return Some(state.reason.clone());
     }
     let extra = state.extra();
     let conditional = |state: &State| match state {
@@ -47,9 +47,9 @@ fn unsupported(state: &State) -> Option<String> {
         _ => false,
     };
     if extra.get("QueryLanguage").and_then(Value::as_str) == Some("JSONata") || conditional(state) {
-        Some("the query language JSONata".into())
+        Some("the query language JSONata is not supported".into())
     } else if extra.contains_key("Assign") || state.catchers().iter().any(|catch| catch.extra.contains_key("Assign")) {
-        Some("Assign".into())
+        Some("Assign is not supported".into())
     } else {
         None
     }

@@ -55,7 +55,7 @@ fn seconds(context: &Context<'_>, field: &str, timeout: &Timeout, input: &Value)
 }
 
 fn seconds_at(context: &Context<'_>, field: &str, path: &JsonPath, input: &Value) -> Result<Duration, Failure> {
-    let value = context.look(field, path.as_str(), input)?;
+    let value = context.follow(path.as_str(), input)?;
     let seconds = whole(&value).and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
     seconds.map(Duration::from_secs).ok_or_else(|| {
         context.runtime(format!("The {field} field refers to value \"{value}\" which is not a valid integer: {path}"))

@@ -30,7 +30,7 @@ pub(super) async fn run(context: &Context<'_>, state: &Wait, input: Value) -> Re
 }
 
 fn seconds(context: &Context<'_>, path: &str, input: &Value) -> Result<Duration, Failure> {
-    let value = context.look("SecondsPath", path, input)?;
+    let value = referenced(context, "SecondsPath", path, input)?;
     let seconds = whole(&value).ok_or_else(|| {
         context.runtime(format!("The SecondsPath parameter cannot be parsed as a long value: {path} == {value}"))
     })?;
@@ -40,12 +40,17 @@ fn seconds(context: &Context<'_>, path: &str, input: &Value) -> Result<Duration,
 }
 
 fn time(context: &Context<'_>, path: &str, input: &Value) -> Result<Timestamp, Failure> {
-    let value = context.look("TimestampPath", path, input)?;
+    let value = referenced(context, "TimestampPath", path, input)?;
     value.as_str().and_then(parse_timestamp).ok_or_else(|| {
         let found = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let expected = "a valid ISO-8601 extended offset date-time format string";
         context.runtime(format!("The TimestampPath parameter does not reference {expected}: {path} == {found}"))
     })
+}
+
+fn referenced(context: &Context<'_>, field: &str, path: &str, input: &Value) -> Result<Value, Failure> {
+    let found = context.find(path, input)?;
+    found.ok_or_else(|| context.runtime(format!("The {field} parameter does not reference an input value: {path}")))
 }
 
 /// A time that has passed is not waited for.
