@@ -9,8 +9,9 @@ use dynoxide::actions::batch_write_item::BatchWriteItemRequest;
 use dynoxide::types::read_capacity_units_with_consistency;
 use serde_json::{Map, Value};
 
+use crate::capacity::admission::{Promised, run_metered};
 use crate::capacity::demand::Demand;
-use crate::engine::{Engine, Promised, run_metered};
+use crate::engine::Engine;
 use crate::metered;
 use crate::reply::{Answer, Fault};
 use crate::wire;

@@ -2,7 +2,8 @@
 
 use dynoxide::actions;
 
-use crate::engine::{Engine, run_metered, settle};
+use crate::capacity::admission::run_metered;
+use crate::engine::{Engine, settle};
 use crate::metered::Metered;
 use crate::reply::Answer;
 use crate::tokens::once;

@@ -12,7 +12,8 @@ use dynoxide::storage::compute_hash_prefix;
 use dynoxide::types::AttributeValue;
 use rusqlite::{OptionalExtension, params};
 
-use crate::engine::{Engine, quoted, run_metered};
+use crate::capacity::admission::run_metered;
+use crate::engine::{Engine, quoted};
 use crate::reply::{Answer, Fault};
 
 type Item = HashMap<String, AttributeValue>;

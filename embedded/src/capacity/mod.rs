@@ -5,6 +5,7 @@
 //! statements, whose cost nobody knows in advance, are admitted while the balance is positive and may take it
 //! below zero. Not modelled: the limit of a single partition.
 
+pub(crate) mod admission;
 pub(crate) mod bucket;
 pub(crate) mod demand;
 pub(crate) mod report;
