@@ -5,6 +5,7 @@
 //! execution is one future; dropping it stops everything in it. It spawns nothing, so tasks that shall use several
 //! processors spawn themselves.
 //!
+//! Not covered: JSONata and `Assign`, manifests and Parquet files in an ItemReader, the formats of `WriterConfig`.
 //! What differs from AWS, by intent: a history has no limit unless [`Limits`] sets one, nothing persists, and there is
 //! no redrive.
 

@@ -267,6 +267,14 @@ async fn a_full_history_ends_the_execution() {
     assert_eq!(events.len(), 25_000);
 }
 
+#[tokio::test]
+async fn an_endless_loop_can_be_stopped() {
+    let work = Arc::new(Work::default());
+    let definition = json!({"StartAt": "Loop", "States": {"Loop": {"Type": "Pass", "Next": "Loop"}}});
+    let run = run(serde_json::from_value(definition).expect("a machine"), &work, json!({}));
+    assert!(tokio::time::timeout(Duration::from_millis(20), run).await.is_err());
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_child_has_a_history_of_its_own() {
     let work = Arc::new(Work::default());

@@ -22,6 +22,8 @@ pub(super) fn run<'a>(
     Box::pin(async move {
         let (mut name, mut value) = (&flow.start_at, input);
         loop {
+            // A loop of states that never wait would otherwise keep its thread from everything else.
+            tokio::task::coop::consume_budget().await;
             let state = flow
                 .states
                 .get(name.as_str())

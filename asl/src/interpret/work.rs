@@ -46,8 +46,8 @@ pub(super) async fn run<'a>(
 
 /// The wait before the next attempt, or nothing when there is none.
 fn next_delay(retriers: &[Retry], counts: &mut [u32], failure: &Failure, spread: f64) -> Option<Duration> {
-    let error = failure.error.as_ref()?;
-    let (retrier, count) = retriers.iter().zip(counts).find(|(retrier, _)| retrier.matches(error))?;
+    let error = name_of(failure);
+    let (retrier, count) = retriers.iter().zip(counts).find(|(retrier, _)| retrier.matches(&error))?;
     *count += 1;
     retrier.delay(*count, spread)
 }
@@ -66,8 +66,7 @@ fn give_up<'a>(
     if let Some(kind) = failed.filter(|_| !failure.is_runtime()) {
         context.record(kind, Detail::Failure(&failure))?;
     }
-    // A failure without a name is caught by the wildcard, as any other name would be.
-    let error = failure.error.clone().unwrap_or(ErrorName::fixed(""));
+    let error = name_of(&failure);
     match state.catchers().iter().find(|catch| catch.matches(&error)) {
         None => Err(failure),
         Some(catch) => {
@@ -75,6 +74,11 @@ fn give_up<'a>(
             Ok((output, Some(&catch.next)))
         }
     }
+}
+
+/// The name to match. A failure without one is matched by the wildcards, as any other name would be.
+fn name_of(failure: &Failure) -> ErrorName {
+    failure.error.clone().unwrap_or(ErrorName::fixed(""))
 }
 
 /// The fields that the three kinds have in common.
