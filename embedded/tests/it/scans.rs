@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use crate::support::{Item, database, item, on_demand, s, sized};
+use crate::support::{Item, attribute, b, database, item, key, n, on_demand, s, sized, table, typed};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, KeyType, PutRequest, ScalarAttributeType, WriteRequest};
 use embedded::Options;
 
 async fn fill(client: &Client, table: &str, items: impl Iterator<Item = Item>) {
@@ -48,6 +48,66 @@ async fn segments_reach_every_item_once() {
         }
         assert_eq!(seen.len(), 500, "{total} segments, limit {limit:?}");
     }
+}
+
+#[tokio::test]
+async fn keys_of_numbers_and_bytes_are_reached_as_well() {
+    let (embedded, client) = database(Options::default().enforce_capacity(false));
+    let create = client.create_table().table_name("Items").billing_mode(BillingMode::PayPerRequest);
+    let create = create.key_schema(key("n", KeyType::Hash)).key_schema(key("b", KeyType::Range));
+    let create = create.attribute_definitions(typed("n", ScalarAttributeType::N));
+    create.attribute_definitions(typed("b", ScalarAttributeType::B)).send().await.unwrap();
+    let numbers = ["-1e100", "-2.50", "0", "0.001", "7", "12345678901234567890123456789012345678"];
+    let items: Vec<_> = numbers
+        .iter()
+        .flat_map(|number| {
+            (0..40_u8).map(move |byte| item([("n", n(number)), ("b", b(&[byte, 255])), ("d", s("x".repeat(9_000)))]))
+        })
+        .collect();
+    embedded.load("Items", items.into_iter().map(Ok::<_, std::io::Error>)).await.unwrap();
+    for (total, limit) in [(1, None), (3, None), (5_000, None), (1, Some(7)), (3, Some(11))] {
+        let (mut seen, mut pages) = (HashSet::new(), 0);
+        for number in 0..total {
+            let mut start = None;
+            loop {
+                let scan = client.scan().table_name("Items").segment(number).total_segments(total).set_limit(limit);
+                let page = scan.set_exclusive_start_key(start).send().await.unwrap();
+                pages += 1;
+                for item in page.items() {
+                    let key = (item["n"].as_n().unwrap().clone(), item["b"].as_b().unwrap().clone().into_inner());
+                    assert!(seen.insert(key), "an item came twice");
+                }
+                start = page.last_evaluated_key;
+                if start.is_none() {
+                    break;
+                }
+            }
+        }
+        assert_eq!(seen.len(), 240, "{total} segments, limit {limit:?}");
+        assert!(limit.is_some() || pages >= 3, "240 items of 9 KB are more than two pages");
+    }
+}
+
+#[tokio::test]
+async fn a_query_goes_through_its_partition_in_order() {
+    let (embedded, client) = database(Options::default().enforce_capacity(false));
+    let create = table(&client, "Items").key_schema(key("sk", KeyType::Range));
+    let create = create.attribute_definitions(attribute("sk")).billing_mode(BillingMode::PayPerRequest);
+    create.send().await.unwrap();
+    let items = (0..300).map(|i| item([("pk", s("a")), ("sk", s(format!("{i:03}"))), ("d", s("x".repeat(9_000)))]));
+    embedded.load("Items", items.map(Ok::<_, std::io::Error>)).await.unwrap();
+    let (mut seen, mut start) = (Vec::new(), None);
+    loop {
+        let query = client.query().table_name("Items").key_condition_expression("pk = :a");
+        let query = query.expression_attribute_values(":a", s("a")).set_exclusive_start_key(start);
+        let page = query.send().await.unwrap();
+        seen.extend(page.items().iter().map(|item| item["sk"].as_s().unwrap().parse::<usize>().unwrap()));
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..300).collect::<Vec<_>>());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ProvisionedThroughput, ScalarAttributeType,
@@ -50,7 +51,11 @@ pub(crate) fn key(name: &str, kind: KeyType) -> KeySchemaElement {
 }
 
 pub(crate) fn attribute(name: &str) -> AttributeDefinition {
-    let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+    typed(name, ScalarAttributeType::S)
+}
+
+pub(crate) fn typed(name: &str, kind: ScalarAttributeType) -> AttributeDefinition {
+    let definition = AttributeDefinition::builder().attribute_name(name).attribute_type(kind);
     definition.build().expect("a whole attribute definition")
 }
 
@@ -60,6 +65,10 @@ pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
 
 pub(crate) fn n(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+pub(crate) fn b(bytes: &[u8]) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
 }
 
 pub(crate) fn item<const N: usize>(attributes: [(&str, AttributeValue); N]) -> Item {
