@@ -35,3 +35,60 @@ pub(crate) fn answer(engine: &mut Engine, operation: &str, body: &[u8]) -> Answe
         _ => Err(Fault::unknown_operation()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Embedded, Options};
+
+    /// A malformed request is refused; it never fails inside the database, whose status would be 500.
+    #[tokio::test]
+    async fn malformed_requests_are_refused() {
+        let embedded = Embedded::temporary(Options::default()).unwrap();
+        let bodies = [
+            "",
+            "[]",
+            "1",
+            "null",
+            "\"text\"",
+            "{",
+            "{}",
+            r#"{"TableName": 1}"#,
+            r#"{"TableName": "Items"}"#,
+            r#"{"TableName": "Items", "WarmThroughput": 1, "GlobalSecondaryIndexUpdates": [1, [], {"Update": 1}]}"#,
+            r#"{"TableName": "Items", "GlobalSecondaryIndexes": [null], "BillingMode": {}}"#,
+        ];
+        let operations = [
+            "CreateTable",
+            "UpdateTable",
+            "DeleteTable",
+            "DescribeTable",
+            "CreateBackup",
+            "DescribeBackup",
+            "DeleteBackup",
+            "RestoreTableFromBackup",
+            "DescribeContinuousBackups",
+            "UpdateContinuousBackups",
+            "PutItem",
+            "UpdateItem",
+            "Scan",
+            "Query",
+            "BatchGetItem",
+            "BatchWriteItem",
+            "BatchExecuteStatement",
+            "TransactWriteItems",
+            "ExecuteStatement",
+            "ExecuteTransaction",
+            "GetRecords",
+            "TagResource",
+            "NoSuch",
+        ];
+        for operation in operations {
+            for body in bodies {
+                let (_, reply) = embedded.respond(&format!("DynamoDB_20120810.{operation}"), body.into()).await;
+                let answer = String::from_utf8(reply.body).unwrap();
+                assert_eq!(reply.status, 400, "{operation} {body}: {answer}");
+                assert!(answer.contains("__type"), "{operation} {body}: {answer}");
+            }
+        }
+    }
+}

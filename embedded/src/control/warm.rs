@@ -9,7 +9,9 @@ use crate::table::{Settings, Units};
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Wanted {
     table: Option<Partial>,
+    /// Indexes that exist, and those that the same request creates.
     indexes: Vec<(String, Partial)>,
+    new_indexes: Vec<(String, Partial)>,
 }
 
 /// A request may name one direction only.
@@ -21,48 +23,39 @@ struct Partial {
 
 /// Takes the warm throughput out of an UpdateTable or a CreateTable, whose rest the engine knows.
 pub(crate) fn take(body: &mut Value) -> Answer<Wanted> {
-    let mut wanted = Wanted { table: take_one(body)?, indexes: Vec::new() };
-    for index in body["GlobalSecondaryIndexes"].as_array_mut().into_iter().flatten() {
-        wanted.take_index(index)?;
+    let mut wanted = Wanted { table: take_one(body)?, ..Wanted::default() };
+    for index in list(body, "GlobalSecondaryIndexes") {
+        wanted.new_indexes.extend(take_index(index)?);
     }
-    if let Some(updates) = body["GlobalSecondaryIndexUpdates"].as_array_mut() {
-        for update in updates.iter_mut() {
-            wanted.take_index(&mut update["Create"])?;
-            wanted.take_index(&mut update["Update"])?;
-        }
+    for update in list(body, "GlobalSecondaryIndexUpdates") {
+        wanted.new_indexes.extend(update.get_mut("Create").map_or(Ok(None), take_index)?);
+        wanted.indexes.extend(update.get_mut("Update").map_or(Ok(None), take_index)?);
+    }
+    if let Some(updates) = body.get_mut("GlobalSecondaryIndexUpdates").and_then(Value::as_array_mut) {
         // An update that only warmed has nothing left to say.
         let only_warmed = |update: &Value| {
             update["Update"].as_object().is_some_and(|it| it.len() == 1 && it.contains_key("IndexName"))
         };
         updates.retain(|update| !only_warmed(update));
-        for members in updates.iter_mut().filter_map(Value::as_object_mut) {
-            members.retain(|_, action| !action.is_null());
-        }
-    }
-    if let Some(members) = body.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
     }
     Ok(wanted)
 }
 
 impl Wanted {
-    fn take_index(&mut self, index: &mut Value) -> Answer<()> {
-        if let Some(units) = take_one(index)? {
-            let name = index["IndexName"].as_str().unwrap_or_default().to_owned();
-            self.indexes.push((name, units));
-        }
-        Ok(())
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
-        self.table.is_none() && self.indexes.is_empty()
+        self.table.is_none() && self.indexes.is_empty() && self.new_indexes.is_empty()
     }
 
     /// Refuses what is lower than now, and what changes nothing.
     pub(crate) fn check(&self, settings: &Settings) -> Answer<()> {
         self.table.map_or(Ok(()), |units| units.check(settings.warm, "table"))?;
         for (index, units) in &self.indexes {
-            let Some(now) = settings.warm_indexes.get(index) else { continue };
+            let now = settings.warm_indexes.get(index).ok_or_else(|| {
+                Fault::validation(format!(
+                    "One or more parameter values were invalid: the table has no global secondary index {index} \
+                     to warm"
+                ))
+            })?;
             units.check(*now, &format!("index {index}"))?;
         }
         Ok(())
@@ -72,7 +65,7 @@ impl Wanted {
         if let Some(units) = self.table {
             settings.warm = units.over(settings.warm);
         }
-        for (index, units) in &self.indexes {
+        for (index, units) in self.indexes.iter().chain(&self.new_indexes) {
             let warm = settings.warm_indexes.entry(index.clone()).or_default();
             *warm = units.over(*warm);
         }
@@ -102,6 +95,16 @@ impl Partial {
         }
         Ok(())
     }
+}
+
+fn list<'a>(body: &'a mut Value, member: &str) -> impl Iterator<Item = &'a mut Value> {
+    body.get_mut(member).and_then(Value::as_array_mut).into_iter().flatten()
+}
+
+fn take_index(index: &mut Value) -> Answer<Option<(String, Partial)>> {
+    let units = take_one(index)?;
+    let name = index["IndexName"].as_str().unwrap_or_default();
+    Ok(units.map(|units| (name.to_owned(), units)))
 }
 
 fn take_one(of: &mut Value) -> Answer<Option<Partial>> {

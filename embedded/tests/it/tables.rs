@@ -110,18 +110,20 @@ async fn warm_throughput_starts_with_what_a_table_has_and_only_rises() {
 async fn an_index_is_warmed_by_itself() {
     let (_embedded, client) = database(Options::default());
     by_index(&client, "Items", units(5, 5), units(6, 6)).await;
-    let update = |units| {
+    let update_index = |index: &str, units| {
         let warm = WarmThroughput::builder().write_units_per_second(units).build();
-        let update = UpdateGlobalSecondaryIndexAction::builder().index_name("by_kind").warm_throughput(warm);
+        let update = UpdateGlobalSecondaryIndexAction::builder().index_name(index).warm_throughput(warm);
         let update = GlobalSecondaryIndexUpdate::builder().update(update.build().unwrap()).build();
         client.update_table().table_name("Items").global_secondary_index_updates(update).send()
     };
+    let update = |units| update_index("by_kind", units);
     update(70).await.unwrap();
     let index = describe(&client).await.global_secondary_indexes.unwrap().remove(0);
     let warm = index.warm_throughput.unwrap();
     assert_eq!((warm.read_units_per_second, warm.write_units_per_second), (Some(6), Some(70)));
     assert_eq!(index.provisioned_throughput.unwrap().write_capacity_units, Some(6));
     assert_eq!(update(60).await.unwrap_err().code(), Some("ValidationException"));
+    assert_eq!(update_index("by_day", 80).await.unwrap_err().code(), Some("ValidationException"));
 }
 
 #[tokio::test]
