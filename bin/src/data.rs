@@ -2,8 +2,8 @@
 //!
 //! Two forms are taken, either of them gzip'ed: a plain JSON array of objects, and DynamoDB JSON lines
 //! (`{"Item": {…}}`) as an S3 export writes them. The content decides which, not the name. Every item is
-//! held against what DynamoDB would refuse, so that a load fails before it has begun to write. Errors name
-//! file, item and attribute, never a value (R20).
+//! held against what DynamoDB would refuse, so that the error can name file, item and attribute; it never
+//! shows a value (R20).
 
 mod check;
 mod elements;
@@ -28,8 +28,9 @@ const MAX_TEXT_BYTES: usize = 16 << 20;
 /// Opens `path` for reading its items one by one; `key`, where it is known, is checked on each of them.
 pub(crate) fn read(path: &Path, key: Option<&KeySchema>) -> Result<Items, DataError> {
     let error = |why: Failure| DataError { file: path.to_owned(), place: None, why };
-    let mut reader = open(path).map_err(|source| error(source.into()))?;
-    let (first, blank_lines) = first_byte(&mut *reader).map_err(|source| error(source.into()))?;
+    let unreadable = |source: io::Error| error(source.into());
+    let mut reader = open(path).map_err(unreadable)?;
+    let (first, blank_lines) = first_byte(&mut *reader).map_err(unreadable)?;
     let form = match first {
         Some(b'[') => {
             reader.consume(1);
