@@ -1,3 +1,35 @@
-//! The command line of Segue.
+//! The command line of Segue: words, bars and exit codes around the functions of `migration`.
 
-fn main() {}
+mod args;
+mod commands;
+mod data;
+mod engine;
+mod errors;
+mod progress;
+mod report;
+mod sample;
+mod show;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::commands::{export, migrate, serve};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let ended = match args.command {
+        None => migrate::migrate(args.migrate).await,
+        Some(Command::Serve(args)) => serve::serve(args).await,
+        Some(Command::Export(args)) => export::export(args).await,
+    };
+    match ended {
+        Ok(ended) => ended.into(),
+        Err(error) => {
+            show::error(&error);
+            error.exit_code()
+        }
+    }
+}

@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use migration::item::Item;
+use migration::definition::{KeyAttribute, KeySchema};
+use migration::item::{AttributeType, Item};
 
 /// Any other would do as well; this one stays, so that reports can be compared.
 const SEED: u64 = 0x5e9e;
@@ -82,6 +83,12 @@ const WORDS: [&str; 24] = [
     "of",
     "storms",
 ];
+
+/// The key of the example table.
+pub(crate) fn key() -> KeySchema {
+    let attribute = |name: &str, kind| KeyAttribute { name: name.into(), kind };
+    KeySchema { partition: attribute("year", AttributeType::N), sort: Some(attribute("title", AttributeType::S)) }
+}
 
 /// The first `count` sample items.
 pub(crate) fn items(count: u64) -> impl Iterator<Item = Item> + Send {

@@ -147,3 +147,6 @@ impl Transform {
         Ok(Verdict::Update { edits, seen })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,122 @@
+//! Flags as they are typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use migration::definition::TotalSegments;
+
+/// Change every item of a DynamoDB table, safely, while it is in use
+///
+/// Without a command, `run` carries out the migration that migration.yaml describes. Nothing deployed and no
+/// engine named means a rehearsal on an embedded DynamoDB in this process.
+#[derive(Debug, Parser)]
+#[command(name = "run", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) migrate: MigrateArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve an embedded database on 127.0.0.1, for any AWS client
+    Serve(ServeArgs),
+    /// Write a table's items to stdout as DynamoDB JSON, one {"Item":{...}} a line
+    Export(ExportArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MigrateArgs {
+    /// The migration to carry out
+    #[arg(long, value_name = "FILE", default_value = "migration.yaml")]
+    pub(crate) migration: PathBuf,
+    /// The table to change, instead of the one that the migration names
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<String>,
+    /// Into how many segments the scan is divided, 1 to 1000000
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub(crate) segments: Option<TotalSegments>,
+    /// Raise the table's capacity while the run lasts, and put it back afterwards; never lowers anything
+    #[arg(long)]
+    pub(crate) prewarm: bool,
+    /// Read units to raise it to [default: the migration's, or 12000]
+    #[arg(long, value_name = "UNITS", requires = "prewarm", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) prewarm_rcu: Option<u32>,
+    /// Write units to raise it to [default: the migration's, or 4000]
+    #[arg(long, value_name = "UNITS", requires = "prewarm", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) prewarm_wcu: Option<u32>,
+    /// How many segments are worked at a time [default: 4 for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) workers: Option<u32>,
+    /// Items for a table that the embedded database doesn't have yet: a JSON array, or the DynamoDB JSON lines of
+    /// an S3 export; gzip too
+    #[arg(long, value_name = "FILE", conflicts_with = "items")]
+    pub(crate) data: Option<PathBuf>,
+    /// How many sample items of the example table to make instead [default: 10000]
+    #[arg(long, value_name = "N")]
+    pub(crate) items: Option<u64>,
+    /// Keep the embedded database in this file [default: a temporary one]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: Option<PathBuf>,
+    /// Where to run
+    #[arg(long, value_enum)]
+    pub(crate) engine: Option<EngineArg>,
+    /// Write nothing: show what would change on a sample, whether a second run would write again, and the cost
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Prices for the cost, as JSON; see migration/src/prices.json
+    #[arg(long, value_name = "FILE")]
+    pub(crate) prices: Option<PathBuf>,
+    /// What to write to stdout
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EngineArg {
+    /// A rehearsal: an embedded DynamoDB in this process
+    Embedded,
+    /// This process, on the table that the AWS configuration or AWS_ENDPOINT_URL reaches
+    Direct,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A report to read
+    Text,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ServeArgs {
+    /// The database's file; it is made where there is none
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: PathBuf,
+    /// The port on 127.0.0.1; 0 takes any that is free
+    #[arg(long, default_value_t = 8000)]
+    pub(crate) port: u16,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ExportArgs {
+    /// The database's file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: PathBuf,
+    /// The table to write out
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn help_is_as_it_was_reviewed() {
+        insta::assert_snapshot!("help", Args::command().term_width(100).render_long_help());
+    }
+}

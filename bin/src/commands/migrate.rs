@@ -1,0 +1,200 @@
+//! The main job: a migration, rehearsed or real.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
+use migration::capacity::{self, Capacity};
+use migration::cost::Prices;
+use migration::definition::{Definition, Prewarm};
+use migration::plan::{Engine, Plan};
+use migration::summary::Summary;
+use migration::table::Table;
+use migration::transform::{Run, Transform};
+use migration::{Services, Stop, local};
+
+use crate::args::{EngineArg, MigrateArgs, Output};
+use crate::commands::dry_run;
+use crate::engine::{self, LocalLedger, Objects, direct};
+use crate::errors::{CliError, Ended};
+use crate::progress::Progress;
+use crate::report::{self, LISTED_FAILURES, Report};
+use crate::show;
+
+/// Workers for each processor, where nobody says otherwise: most of a worker's time is waiting.
+const WORKERS_PER_PROCESSOR: u32 = 4;
+
+pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
+    let definition = definition(&args)?;
+    let prices = prices(&args)?;
+    let (engine, client) = connect(&args, &definition).await?;
+    let table = Table::describe(&client, &definition.source.table).await?;
+    let now = Timestamp::now();
+    let plan = Plan::new(definition, &table, engine, workers(&args), now)?;
+    let functions = functions::transforms::all();
+    // Whether the functions exist is known here; a run would find out after its plan is written.
+    Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
+    if args.dry_run {
+        return dry_run::show(&client, &plan, &functions, &table, &prices, args.output).await;
+    }
+    Job { args: &args, plan, table, client, prices }.run(functions).await
+}
+
+/// The migration as the file and the flags have it.
+fn definition(args: &MigrateArgs) -> Result<Definition, CliError> {
+    let file = args.migration.display();
+    let text = std::fs::read_to_string(&args.migration).map_err(|error| {
+        CliError::usage(format!("expected a migration in {file}: {error}; name another with --migration"))
+    })?;
+    let mut definition = Definition::from_yaml(&text)
+        .map_err(|mistakes| CliError::usage(format!("{file} is not a migration yet:\n{mistakes}")))?;
+    if let Some(table) = &args.table {
+        definition.source.table = table.clone();
+    }
+    if let Some(segments) = args.segments {
+        definition.segments = segments;
+    }
+    if args.prewarm {
+        let Prewarm { read_units, write_units } = definition.prewarm.unwrap_or(Prewarm::DEFAULT);
+        definition.prewarm = Some(Prewarm {
+            read_units: args.prewarm_rcu.unwrap_or(read_units),
+            write_units: args.prewarm_wcu.unwrap_or(write_units),
+        });
+    }
+    Ok(definition)
+}
+
+fn prices(args: &MigrateArgs) -> Result<Prices, CliError> {
+    let Some(file) = &args.prices else { return Ok(Prices::built_in()?) };
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| CliError::usage(format!("expected prices in {}: {error}", file.display())))?;
+    Ok(Prices::from_json(&text)?)
+}
+
+fn workers(args: &MigrateArgs) -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, |processors| processors.get() as u32);
+    args.workers.unwrap_or(processors * WORKERS_PER_PROCESSOR)
+}
+
+/// Says where the run goes, and opens the way.
+async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<(Engine, Client), CliError> {
+    match args.engine {
+        Some(EngineArg::Direct) => {
+            for (given, flag) in [
+                (args.data.is_some(), "--data"),
+                (args.items.is_some(), "--items"),
+                (args.database.is_some(), "--database"),
+            ] {
+                if given {
+                    let message = "is for the embedded engine; --engine direct works on a table that is there";
+                    return Err(CliError::usage(format!("{flag} {message}")));
+                }
+            }
+            let (client, place) = direct::connect().await;
+            let verb = if args.dry_run { "reads a sample of" } else { "changes" };
+            show::line(format_args!("engine direct: {verb} the real table {} {place}", definition.source.table));
+            Ok((Engine::Direct, client))
+        }
+        chosen => {
+            let why = if chosen.is_none() { " (no engine named, nothing deployed)" } else { "" };
+            show::line(format_args!(
+                "engine embedded{why}: a rehearsal on a DynamoDB in this process; --engine direct works on a real table"
+            ));
+            Ok((Engine::Embedded, engine::embedded::open(args, definition).await?))
+        }
+    }
+}
+
+/// A run that is about to begin.
+struct Job<'j> {
+    args: &'j MigrateArgs,
+    plan: Plan,
+    table: Table,
+    client: Client,
+    prices: Prices,
+}
+
+impl Job<'_> {
+    async fn run(self, functions: migration::transform::Functions) -> Result<Ended, CliError> {
+        let LocalLedger { ledger, file, objects } = engine::local_ledger(&self.plan.run.to_string()).await?;
+        let raised = self.plan.definition.prewarm.and_then(|asked| capacity::raised(&self.table, asked));
+        self.say_plan(raised.as_ref());
+        let progress = Arc::new(Progress::new(&self.plan));
+        let mut services = Services::new(self.client.clone(), ledger.clone(), functions, Timestamp::now);
+        services.observer = progress.clone();
+        let stop = services.stop.clone();
+        let ran = tokio::select! {
+            ran = local::run(Arc::new(services), &self.plan, Objects(objects)) => ran,
+            () = stopped_twice(stop, &progress) => {
+                progress.finish();
+                return Err(CliError::failed(format!(
+                    "ended at once: writes that were under way may or may not have happened, and capacity may still \
+                     be raised; running the migration again is safe; the ledger is {}", file.display()
+                )));
+            }
+        };
+        progress.finish();
+        let summary = ran?;
+        let failures = ledger.failures(&summary.run, LISTED_FAILURES).await?;
+        let after = Table::describe(&self.client, &self.table.name).await?.capacity;
+        let mut notes = vec![format!("ledger      {}", file.display())];
+        if self.plan.engine == Engine::Embedded && self.args.database.is_none() {
+            notes.push("database    was a temporary one; --database FILE keeps it".into());
+        }
+        let report = Report {
+            summary: &summary,
+            table: &self.table.name,
+            before: &self.table.capacity,
+            raised: raised.as_ref(),
+            after: &after,
+            failures: &failures,
+            prices: &self.prices,
+            notes: &notes,
+        };
+        self.show(&summary, &report)?;
+        Ok(summary.status.into())
+    }
+
+    fn say_plan(&self, raised: Option<&Capacity>) {
+        let Plan { run, definition, concurrency, .. } = &self.plan;
+        let segments = definition.segments.get();
+        show::line(format_args!("run {run}: {segments} segments, {concurrency} at a time"));
+        match raised {
+            Some(raised) => show::line(format_args!(
+                "capacity is raised from {} to {} while the run lasts",
+                report::words(&self.table.capacity),
+                report::words(raised)
+            )),
+            None if definition.prewarm.is_some() => {
+                let capacity = report::words(&self.table.capacity);
+                show::line(format_args!("capacity stays as it is ({capacity}): it is as much as was asked for"));
+            }
+            None => {}
+        }
+    }
+
+    /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
+    fn show(&self, summary: &Summary, report: &Report<'_>) -> Result<(), CliError> {
+        match self.args.output {
+            Output::Text => show::output(report.lines().join("\n")),
+            Output::Json => {
+                report.lines().iter().for_each(show::line);
+                show::output(report::json(summary))
+            }
+        }
+    }
+}
+
+/// The first Ctrl-C stops in order; this ends with the second.
+async fn stopped_twice(stop: Stop, progress: &Progress) {
+    for is_first in [true, false] {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without a handler the first Ctrl-C ends the process; there is nothing to wait for here.
+            return std::future::pending().await;
+        }
+        if is_first {
+            stop.request();
+            progress.say("stopping: pages under way are finished, and capacity is put back; Ctrl-C again ends at once");
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One line that tells the truth while a run goes on: a bar on a terminal, a line every few seconds elsewhere.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use migration::plan::Plan;
+use migration::{Counts, Observer};
+
+use crate::show;
+
+/// Between two lines where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Counts what the workers report, and shows it.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    segments: u32,
+    state: Mutex<State>,
+}
+
+struct State {
+    started: Instant,
+    shown: Instant,
+    counts: Counts,
+    segments_done: u32,
+}
+
+impl Progress {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        // DescribeTable's count is up to six hours old: 0 says nothing.
+        let bar = match plan.expected_items {
+            0 => ProgressBar::no_length(),
+            items => ProgressBar::new(items),
+        };
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        let template = match plan.expected_items {
+            0 => "{spinner} {human_pos} items  {msg}",
+            _ => "{wide_bar:.cyan/dim} {percent:>3} %\n{human_pos} of {human_len} items  {msg}  left {eta}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        let now = Instant::now();
+        let state = State { started: now, shown: now, counts: Counts::default(), segments_done: 0 };
+        Self { bar, segments: plan.definition.segments.get(), state: Mutex::new(state) }
+    }
+
+    /// Takes the bar away; what was counted is the report's matter.
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// Says something above the bar.
+    pub(crate) fn say(&self, text: &str) {
+        self.bar.suspend(|| show::line(text));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Observer for Progress {
+    fn page(&self, _segment: u32, counts: &Counts, done: bool) {
+        let mut state = self.state();
+        state.counts += *counts;
+        state.segments_done += u32::from(done);
+        // The table may hold more by now than DescribeTable knew.
+        if self.bar.length().is_some_and(|length| length < state.counts.scanned) {
+            self.bar.set_length(state.counts.scanned);
+        }
+        self.bar.set_position(state.counts.scanned);
+        let words = words(&state.counts, state.segments_done, self.segments, state.started.elapsed());
+        if !self.bar.is_hidden() {
+            self.bar.set_message(words);
+        } else if state.shown.elapsed() >= LINE_EVERY {
+            state.shown = Instant::now();
+            let left = HumanDuration(self.bar.eta());
+            show::line(format_args!("{} items  {words}  left {left}", HumanCount(state.counts.scanned)));
+        }
+    }
+}
+
+fn words(counts: &Counts, segments_done: u32, segments: u32, elapsed: Duration) -> String {
+    let per_second = |count: f64| HumanCount((count / elapsed.as_secs_f64().max(0.001)) as u64);
+    let mut words = format!(
+        "{} of {} segments  {} items/s  {} read + {} write units/s",
+        HumanCount(segments_done.into()),
+        HumanCount(segments.into()),
+        per_second(counts.scanned as f64),
+        per_second(counts.read_units),
+        per_second(counts.write_units),
+    );
+    for (throttled, reason) in [(counts.throttled_reads, "read"), (counts.throttled_writes, "write")] {
+        if throttled > 0 {
+            words.push_str(&format!("  {} throttled by the {reason} capacity", HumanCount(throttled)));
+        }
+    }
+    if counts.failed > 0 {
+        words.push_str(&format!("  {} failed", HumanCount(counts.failed)));
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_names_what_slows_the_run_and_what_fails() {
+        let counts = Counts {
+            scanned: 12_000,
+            read_units: 600.0,
+            write_units: 9_000.0,
+            throttled_writes: 4,
+            failed: 2,
+            ..Counts::default()
+        };
+        insta::assert_snapshot!(
+            words(&counts, 7, 100, Duration::from_secs(3)),
+            @"7 of 100 segments  4,000 items/s  200 read + 3,000 write units/s  4 throttled by the write capacity  2 failed"
+        );
+    }
+}

@@ -1,0 +1,144 @@
+//! What a run came to: words to read, or one JSON object.
+
+use indicatif::HumanCount;
+use migration::capacity::{Capacity, Units};
+use migration::cost::Prices;
+use migration::segment::FailedItem;
+use migration::summary::{Status, Summary};
+use serde_json::{Value, json};
+
+/// Failed items that a report lists; the ledger has all of them.
+pub(crate) const LISTED_FAILURES: usize = 10;
+
+/// What a report says beside the summary.
+pub(crate) struct Report<'r> {
+    pub(crate) summary: &'r Summary,
+    pub(crate) table: &'r str,
+    /// The table's capacity before the run, what the run has raised it to, and what it is afterwards.
+    pub(crate) before: &'r Capacity,
+    pub(crate) raised: Option<&'r Capacity>,
+    pub(crate) after: &'r Capacity,
+    pub(crate) failures: &'r [FailedItem],
+    pub(crate) prices: &'r Prices,
+    /// Where the ledger is, and what else a person may want to look at.
+    pub(crate) notes: &'r [String],
+}
+
+/// The one object of `--output json`.
+pub(crate) fn json(summary: &Summary) -> Value {
+    let counts = &summary.counts;
+    json!({
+        "run": summary.run,
+        "engine": summary.engine,
+        "status": summary.status,
+        "segments": summary.segments,
+        "items": {
+            "scanned": counts.scanned,
+            "written": counts.written,
+            "deleted": counts.deleted,
+            "unchanged": counts.unchanged,
+            "filtered": counts.filtered,
+            "gone": counts.gone,
+            "failed": counts.failed,
+        },
+        "conflicts": counts.conflicts,
+        "capacity": {
+            "read_units": counts.read_units,
+            "write_units": counts.write_units,
+            "throttled": counts.throttled(),
+        },
+        "seconds": summary.seconds,
+    })
+}
+
+impl Report<'_> {
+    /// The report as text, a line each.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let Summary { run, status, failure, segments, counts, seconds, .. } = self.summary;
+        let ended = match status {
+            Status::Succeeded => "succeeded",
+            Status::Failed => "failed",
+            Status::Stopped => "was stopped",
+        };
+        let mut lines = vec![format!("{run} {ended} after {seconds:.1} s")];
+        if let Some(failure) = failure {
+            lines.push(format!("  because     {} ({})", failure.reason, failure.error));
+        }
+        lines.push(format!("  table       {}", self.table));
+        lines.push(format!("  segments    {} of {} done", count(segments.succeeded), count(segments.total)));
+        lines.push(format!("  items       {} scanned", HumanCount(counts.scanned)));
+        for (items, outcome) in [
+            (counts.written, "written"),
+            (counts.deleted, "deleted"),
+            (counts.unchanged, "unchanged: they were as wanted"),
+            (counts.filtered, "filtered: `where` doesn't choose them"),
+            (counts.gone, "gone: somebody else deleted them meanwhile"),
+            (counts.failed, "failed"),
+        ] {
+            lines.push(format!("  {:>19} {outcome}", HumanCount(items).to_string()));
+        }
+        lines.push(format!("  conflicts   {} writes met a change by somebody else", HumanCount(counts.conflicts)));
+        lines.push(format!(
+            "  units       {:.1} read, {:.1} write; {} requests throttled",
+            counts.read_units,
+            counts.write_units,
+            HumanCount(counts.throttled())
+        ));
+        lines.push(format!("  capacity    {}", self.capacity()));
+        lines.push(format!("  on AWS      {}", self.cost()));
+        lines.extend(
+            self.failures
+                .iter()
+                .map(|item| format!("  failed      {} in segment {}: {}", item.key, item.segment, item.reason)),
+        );
+        let unlisted = counts.failed.saturating_sub(self.failures.len() as u64);
+        if unlisted > 0 {
+            lines.push(format!("  failed      and {} more", HumanCount(unlisted)));
+        }
+        lines.extend(self.notes.iter().map(|note| format!("  {note}")));
+        lines
+    }
+
+    fn capacity(&self) -> String {
+        let after = words(self.after);
+        let Some(raised) = self.raised else { return format!("{after}; the run left it alone") };
+        if self.after == self.before {
+            format!("raised to {} while the run lasted, {after} again", words(raised))
+        } else {
+            format!("WAS NOT PUT BACK: it is {after}, and was {} before the run", words(self.before))
+        }
+    }
+
+    fn cost(&self) -> String {
+        let counts = &self.summary.counts;
+        let units = self.prices.on_demand(counts.read_units, counts.write_units);
+        let region = &self.prices.region;
+        let hours = self.summary.seconds / 3600.0;
+        match self.raised {
+            Some(raised) => {
+                let more = (self.prices.hourly(raised) - self.prices.hourly(self.before)) * hours;
+                format!("${units:.4} for these units on demand, or ${more:.4} for the raised capacity ({region})")
+            }
+            None => format!("${units:.4} for these units on demand ({region})"),
+        }
+    }
+}
+
+fn count(number: u32) -> HumanCount {
+    HumanCount(number.into())
+}
+
+/// A capacity in words.
+pub(crate) fn words(capacity: &Capacity) -> String {
+    match capacity {
+        Capacity::OnDemand => "on demand".into(),
+        Capacity::Provisioned { table: Units { read, write }, indexes } => {
+            let indexes = match indexes.len() {
+                0 => String::new(),
+                1 => ", and 1 index".into(),
+                more => format!(", and {more} indexes"),
+            };
+            format!("{} read + {} write units{indexes}", HumanCount(*read), HumanCount(*write))
+        }
+    }
+}
