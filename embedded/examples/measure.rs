@@ -1,4 +1,8 @@
 //! Measures what the embedded database costs: `cargo run --release -p embedded --example measure`.
+//!
+//! On two cores shared with other builds it said: PutItem 210 microseconds, GetItem 110 (the SDK's share
+//! included), conditional updates 70 each in batches of 25, a load 90,000 items of 1 KB a second, a scan of
+//! 100,000 of them 1.0 s in 64 segments and 3.3 s in 10,000; of 25,000 of them 0.2 s and 1.3 s.
 #![allow(clippy::print_stdout, clippy::unwrap_used, missing_docs)]
 
 use std::collections::HashMap;
