@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_table::builders::UpdateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
     BillingMode, GlobalSecondaryIndexUpdate, ProvisionedThroughput, UpdateGlobalSecondaryIndexAction,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::definition::Prewarm;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::patience::{Meter, patiently};
 use crate::table::{Table, Warm};
 
@@ -80,36 +81,50 @@ pub fn raised(table: &Table, asked: Prewarm) -> Option<Capacity> {
 }
 
 /// Gives the table that capacity, where it has another.
-pub(crate) async fn set(client: &Client, table: &Table, wanted: &Capacity) -> Result<(), Error> {
-    if table.capacity == *wanted {
-        return Ok(());
-    }
+///
+/// Looks at the table before every attempt: where the answer to the one before was lost, DynamoDB would refuse
+/// to change what it has changed already.
+pub(crate) async fn set(client: &Client, name: &str, wanted: &Capacity) -> Result<(), Error> {
     patiently(&Meter::default(), async || {
-        let mut update = client.update_table().table_name(&table.name);
-        match wanted {
-            Capacity::OnDemand => update = update.billing_mode(BillingMode::PayPerRequest),
-            Capacity::Provisioned { table: units, indexes } => {
-                let before = match &table.capacity {
-                    Capacity::OnDemand => {
-                        update = update.billing_mode(BillingMode::Provisioned);
-                        None
-                    }
-                    Capacity::Provisioned { table, indexes } => Some((table, indexes)),
-                };
-                if before.is_none_or(|(before, _)| before != units) {
-                    update = update.provisioned_throughput(provisioned(*units)?);
-                }
-                for (name, units) in indexes {
-                    if before.is_none_or(|(_, before)| before.get(name).is_some_and(|before| before != units)) {
-                        update = update.global_secondary_index_updates(index_update(name, *units)?);
-                    }
-                }
-            }
+        let table = Table::describe(client, name).await?;
+        if table.capacity == *wanted {
+            return Ok(());
         }
-        update.send().await.map_err(|error| Error::from_sdk("UpdateTable", error))
+        if !table.is_active {
+            return Err(Error::new(Kind::Busy, format!("table {name} or one of its indexes is not ACTIVE")));
+        }
+        let update = change(client.update_table().table_name(name), &table.capacity, wanted)?;
+        update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateTable", error))
     })
     .await
-    .map(drop)
+}
+
+/// Asks for what differs, and for nothing else: DynamoDB refuses a change that is none.
+fn change(
+    mut update: UpdateTableFluentBuilder,
+    now: &Capacity,
+    wanted: &Capacity,
+) -> Result<UpdateTableFluentBuilder, Error> {
+    let Capacity::Provisioned { table: units, indexes } = wanted else {
+        return Ok(update.billing_mode(BillingMode::PayPerRequest));
+    };
+    let before = match now {
+        Capacity::OnDemand => {
+            update = update.billing_mode(BillingMode::Provisioned);
+            None
+        }
+        Capacity::Provisioned { table, indexes } => Some((table, indexes)),
+    };
+    if before.is_none_or(|(before, _)| before != units) {
+        update = update.provisioned_throughput(provisioned(*units)?);
+    }
+    for (name, units) in indexes {
+        // An index that was dropped meanwhile has nothing to be changed.
+        if before.is_none_or(|(_, before)| before.get(name).is_some_and(|before| before != units)) {
+            update = update.global_secondary_index_updates(index_update(name, *units)?);
+        }
+    }
+    Ok(update)
 }
 
 fn provisioned(units: Units) -> Result<ProvisionedThroughput, Error> {

@@ -35,11 +35,13 @@ pub enum Kind {
     Stopped,
     /// DynamoDB refused the request for a reason that no retry mends.
     Refused,
+    /// A task panicked: a bug, ours or a transform's.
+    Panicked,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::InvalidInput,
         Self::NotFound,
         Self::Denied,
@@ -49,6 +51,7 @@ impl Kind {
         Self::TooManyFailedItems,
         Self::Stopped,
         Self::Refused,
+        Self::Panicked,
     ];
 
     /// The kinds that pass by themselves: the workflow retries these and no others.
@@ -66,6 +69,7 @@ impl Kind {
             Self::TooManyFailedItems => "Segue.TooManyFailedItems",
             Self::Stopped => "Segue.Stopped",
             Self::Refused => "Segue.Refused",
+            Self::Panicked => "Segue.Panicked",
         }
     }
 
@@ -214,6 +218,7 @@ mod tests {
         Segue.TooManyFailedItems
         Segue.Stopped
         Segue.Refused
+        Segue.Panicked
         ");
     }
 

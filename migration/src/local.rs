@@ -13,6 +13,8 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Error, Kind};
 use crate::ledger::Entry;
 use crate::plan::Plan;
+use crate::prepare::OfRun;
+use crate::segment;
 use crate::services::Services;
 use crate::summary::Summary;
 use crate::task::Task;
@@ -65,24 +67,39 @@ impl Tasks for LocalTasks {
         if task == Task::Restore {
             // A Map that failed lets go of its workers; they end after their page. Nobody may write any more
             // when the capacity goes back.
-            self.services.stop.request();
+            self.services.stop.end();
             self.workers.close();
             self.workers.wait().await;
         }
         // Spawned, so that workers share the processors, and so that writes under way finish when the Map lets
         // go of its child.
+        let run = json!({ "run": payload.get("run") });
         let services = self.services.clone();
         let deadline = Instant::now() + WORKER_TIME;
         let work = self.workers.spawn(async move { task.run(&services, payload, Some(deadline)).await });
-        match work.await {
-            Ok(answer) => answer.map_err(|error| failure(error.kind().name(), &error.to_string())),
-            Err(panic) => Err(failure("Segue.Panic", &format!("{task} panicked: {panic}"))),
+        let answer = match work.await {
+            Ok(answer) => answer,
+            // A worker that ended by itself has left its error in the ledger.
+            Err(_) => self.panicked(task, &run).await,
+        };
+        answer.map_err(|error| failure(&error))
+    }
+}
+
+impl LocalTasks {
+    /// What a panic says may hold an item's values (R20): it stands on stderr alone, where Rust has put it.
+    async fn panicked(&self, task: Task, run: &Value) -> Result<Value, Error> {
+        let error = Error::new(Kind::Panicked, format!("{task} panicked: a bug, most likely in a transform"));
+        if let (Task::MigrateSegment, Ok(OfRun { run })) = (task, serde_json::from_value(run.clone())) {
+            segment::note(&self.services, &run, &error).await?;
         }
+        Err(error)
     }
 }
 
 /// As Lambda reports an error: its name, and its message in JSON.
-fn failure(name: &'static str, message: &str) -> TaskFailure {
-    let cause = json!({ "errorType": name, "errorMessage": message }).to_string();
+fn failure(error: &Error) -> TaskFailure {
+    let name = error.kind().name();
+    let cause = json!({ "errorType": name, "errorMessage": error.to_string() }).to_string();
     TaskFailure::new(ErrorName::from(name), cause)
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::capacity::{self, Capacity};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::ledger::Entry;
 use crate::plan::RunId;
 use crate::services::Services;
@@ -34,12 +34,9 @@ pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, E
     let table = Table::describe(&services.source, &plan.definition.source.table).await?;
     let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
     let Some(raised) = raised else { return Ok(Ready { ready: table.is_active }) };
-    if !table.is_active {
-        return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
-    }
     let before = Raised { before: table.capacity.clone(), restored: false };
     services.ledger.put_first(run, Entry::Capacity, &before).await?;
-    capacity::set(&services.source, &table, &raised).await?;
+    capacity::set(&services.source, &table.name, &raised).await?;
     check(services, run).await
 }
 
@@ -60,11 +57,7 @@ async fn put_back(services: &Services, run: &RunId) -> Result<(), Error> {
     let raised: Option<Raised> = services.ledger.get(run, Entry::Capacity).await?;
     if let Some(Raised { before, restored: false }) = raised {
         let plan = services.plan(run).await?;
-        let table = Table::describe(&services.source, &plan.definition.source.table).await?;
-        if !table.is_active {
-            return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
-        }
-        capacity::set(&services.source, &table, &before).await?;
+        capacity::set(&services.source, &plan.definition.source.table, &before).await?;
         services.ledger.put(run, Entry::Capacity, &Raised { before, restored: true }).await?;
     }
     Ok(())

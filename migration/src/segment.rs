@@ -71,9 +71,10 @@ pub struct FailedItem {
 /// Works the segments of one child, until they are done or `deadline` nears.
 pub(crate) async fn migrate(services: &Services, work: Work, deadline: Option<Instant>) -> Result<Work, Error> {
     let worked = work_segments(services, &work, deadline).await;
-    if let Err(error) = &worked {
-        // The Map reports only that a child has failed; the summary has to know why.
-        WorkerError::note(services, &work.run, error).await?;
+    if let Err(error) = &worked
+        && !services.stop.is_over()
+    {
+        note(services, &work.run, error).await?;
     }
     Ok(Work { done: worked?, loops: work.loops + 1, ..work })
 }
@@ -98,15 +99,15 @@ pub(crate) struct WorkerError {
     pub(crate) reason: String,
 }
 
-impl WorkerError {
-    /// An error that passes by itself, or only follows from another, doesn't take the place of one that doesn't.
-    async fn note(services: &Services, run: &RunId, error: &Error) -> Result<(), Error> {
-        let noted = Self { error: error.kind().name().into(), reason: error.to_string() };
-        if error.kind().is_transient() || error.kind() == Kind::Stopped {
-            services.ledger.put_first(run, Entry::WorkerError, &noted).await.map(drop)
-        } else {
-            services.ledger.put(run, Entry::WorkerError, &noted).await
-        }
+/// Leaves a worker's error in the ledger: the Map reports only that a child has failed, and the summary has to
+/// know why. An error that passes by itself, or only follows from another, doesn't take the place of one that
+/// doesn't.
+pub(crate) async fn note(services: &Services, run: &RunId, error: &Error) -> Result<(), Error> {
+    let noted = WorkerError { error: error.kind().name().into(), reason: error.to_string() };
+    if error.kind().is_transient() || error.kind() == Kind::Stopped {
+        services.ledger.put_first(run, Entry::WorkerError, &noted).await.map(drop)
+    } else {
+        services.ledger.put(run, Entry::WorkerError, &noted).await
     }
 }
 

@@ -46,17 +46,32 @@ impl Observer for Unobserved {
 
 /// A request to stop in order: pages under way are finished, no other is begun.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(Arc<StopState>);
+
+#[derive(Debug, Default)]
+struct StopState {
+    is_requested: AtomicBool,
+    is_over: AtomicBool,
+}
 
 impl Stop {
     /// Asks the workers to stop.
     pub fn request(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.is_requested.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody has asked.
+    /// Lets the workers that are left know that the run has ended without them.
+    pub(crate) fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a worker should begin no further page.
     pub fn is_requested(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_requested.load(Ordering::Relaxed) || self.is_over()
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
     }
 }
 

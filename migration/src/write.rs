@@ -4,6 +4,7 @@
 //! has seen. Where that no longer stands, the item is taken as it is now and transformed again.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
@@ -82,6 +83,7 @@ impl<'w> Writer<'w> {
         let mut written = Written { outcome: Outcome::Unchanged, conflicts: 0, write_units: 0.0, read_units: 0.0 };
         let mut last_edits: Option<Edits> = None;
         let key = self.key(&item);
+        let unanswered = AtomicBool::new(false);
         loop {
             let verdict = match self.transform.apply(&item) {
                 Ok(verdict) => verdict,
@@ -91,7 +93,8 @@ impl<'w> Writer<'w> {
                 Verdict::Filtered => return Ok(written.with(Outcome::Filtered)),
                 Verdict::Keep => {
                     // A write whose answer was lost meets its own result: it has been written after all.
-                    let ours = last_edits.as_ref().is_some_and(|edits| edits.hold_in(&item));
+                    let ours = unanswered.load(Ordering::Relaxed)
+                        && last_edits.as_ref().is_some_and(|edits| edits.hold_in(&item));
                     return Ok(written.with(if ours { Outcome::Written } else { Outcome::Unchanged }));
                 }
                 Verdict::Update { edits, seen } => {
@@ -105,7 +108,9 @@ impl<'w> Writer<'w> {
                 Err(failure) => return Ok(written.with(Outcome::Failed(failure))),
             };
             let attempt = match &edits {
-                Some(_) => patiently(self.meter, async || self.update(&key, &expressions).await).await,
+                Some(_) => {
+                    patiently(self.meter, async || noting(&unanswered, self.update(&key, &expressions).await)).await
+                }
                 None => patiently(self.meter, async || self.delete(&key, &expressions).await).await,
             };
             let now = match attempt {
@@ -200,6 +205,13 @@ impl Written {
         self.outcome = outcome;
         self
     }
+}
+
+/// Notes an attempt that may have been carried out although it failed.
+fn noting(unanswered: &AtomicBool, attempt: Result<Attempt, Error>) -> Result<Attempt, Error> {
+    let is_lost = attempt.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
+    unanswered.fetch_or(is_lost, Ordering::Relaxed);
+    attempt
 }
 
 /// DynamoDB refuses an empty map of values.

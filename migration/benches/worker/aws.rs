@@ -1,0 +1,130 @@
+//! DynamoDB as far as a worker sees it, answered at once from bytes that were rendered before: what is
+//! measured is the worker and the SDK, neither a network nor a database.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Builder, Credentials, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_runtime_api::http::{Headers, StatusCode};
+use aws_smithy_types::body::SdkBody;
+use migration::item::Item;
+use migration::item::json::item_to_json;
+use migration::plan::Plan;
+use serde_json::json;
+
+/// A table of equal pages in one segment, and the ledger beside it.
+#[derive(Debug, Clone)]
+pub(crate) struct Canned(Arc<Answers>);
+
+#[derive(Debug)]
+struct Answers {
+    plan: SdkBody,
+    page: SdkBody,
+    last_page: SdkBody,
+    pages: u64,
+    scans: AtomicU64,
+    requests: AtomicU64,
+    headers: Headers,
+}
+
+const UPDATED: &str = r#"{"ConsumedCapacity":{"CapacityUnits":1.0,"TableName":"movies"}}"#;
+
+impl Canned {
+    pub(crate) fn new(plan: &Plan, items: &[Item], pages: u64) -> Self {
+        let plan = serde_json::to_string(plan).expect("a plan is JSON");
+        let last = items.last().expect("a page has items");
+        let cursor = plan_key(last);
+        let items: Vec<_> = items.iter().map(item_to_json).collect();
+        let consumed = json!({ "CapacityUnits": 128.0, "TableName": "movies" });
+        let mut page =
+            json!({ "ConsumedCapacity": consumed, "Count": items.len(), "ScannedCount": items.len(), "Items": items });
+        let last_page = SdkBody::from(page.to_string());
+        page["LastEvaluatedKey"] = item_to_json(&cursor);
+        Self(Arc::new(Answers {
+            plan: SdkBody::from(json!({ "Item": { "body": { "S": plan } } }).to_string()),
+            page: SdkBody::from(page.to_string()),
+            last_page,
+            pages,
+            scans: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+            headers: headers(),
+        }))
+    }
+
+    /// A client that is configured as for a real table, for a Lambda function's credentials.
+    pub(crate) fn client(&self) -> Client {
+        let token = "IQoJb3JpZ2luX2VjE".repeat(40);
+        let builder = Builder::new()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::from_static("eu-central-1"))
+            .credentials_provider(Credentials::new("AKIAIOSFODNN7EXAMPLE", "secret", Some(token), None, "bench"))
+            .http_client(self.clone());
+        Client::from_conf(migration::client_config(builder).build())
+    }
+
+    pub(crate) fn pages(&self) -> u64 {
+        self.0.pages
+    }
+
+    /// The requests since the last call.
+    pub(crate) fn take_requests(&self) -> u64 {
+        self.0.requests.swap(0, Ordering::Relaxed)
+    }
+
+    fn answer(&self, request: &HttpRequest) -> SdkBody {
+        let answers = &*self.0;
+        answers.requests.fetch_add(1, Ordering::Relaxed);
+        let clone = |body: &SdkBody| body.try_clone().expect("bytes in memory can be cloned");
+        match request.headers().get("x-amz-target").unwrap_or_default() {
+            "DynamoDB_20120810.UpdateItem" => SdkBody::from(UPDATED),
+            "DynamoDB_20120810.Scan" => {
+                let number = answers.scans.fetch_add(1, Ordering::Relaxed) + 1;
+                clone(if number.is_multiple_of(answers.pages) { &answers.last_page } else { &answers.page })
+            }
+            "DynamoDB_20120810.GetItem" if body_names_plan(request) => clone(&answers.plan),
+            _ => SdkBody::from("{}"),
+        }
+    }
+}
+
+fn plan_key(item: &Item) -> Item {
+    ["year", "title"].into_iter().map(|name| (name.to_owned(), item[name].clone())).collect()
+}
+
+fn body_names_plan(request: &HttpRequest) -> bool {
+    let body = request.body().bytes().unwrap_or_default();
+    body.windows(6).any(|window| window == br#""plan""#)
+}
+
+/// What DynamoDB sends with every answer.
+fn headers() -> Headers {
+    let mut headers = Headers::new();
+    headers.insert("server", "Server");
+    headers.insert("date", "Fri, 20 Nov 2026 09:30:00 GMT");
+    headers.insert("content-type", "application/x-amz-json-1.0");
+    headers.insert("connection", "keep-alive");
+    headers.insert("x-amzn-requestid", "3J0OT8LQ7B2QH2S6MTLBT3G4JVVV4KQNSO5AEMVJF66Q9ASUAAJG");
+    headers.insert("x-amz-crc32", "2745614147");
+    headers
+}
+
+impl HttpConnector for Canned {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let status = StatusCode::try_from(200_u16).expect("200 is a status code");
+        let mut response = HttpResponse::new(status, self.answer(&request));
+        *response.headers_mut() = self.0.headers.clone();
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+impl HttpClient for Canned {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

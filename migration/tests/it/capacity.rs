@@ -1,0 +1,119 @@
+//! R8, R12: throttled writes all land in the end; capacity is only raised, and always put back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use migration::capacity::{Capacity, Units};
+use migration::summary::Status;
+use migration::table::Table;
+use serde_json::{Value, json};
+
+use crate::tap::{Answer, Forward, Recorder, Request, Tap};
+use crate::world::{Billing, TABLE, World, things};
+
+const RENAME: &str = "transform: [ { rename: { path: old, to: new } } ]";
+
+pub(crate) async fn assert_units(world: &World, read: u64, write: u64) {
+    let table = Table::describe(&world.client, TABLE).await.unwrap();
+    let expected = Capacity::Provisioned { table: Units { read, write }, indexes: Default::default() };
+    assert_eq!(table.capacity, expected);
+}
+
+/// R8: nothing that was throttled is dropped. The time is virtual.
+#[tokio::test(start_paused = true)]
+async fn throttled_writes_are_tried_again_until_they_land() {
+    let world = World::new(Billing::Provisioned { read_units: 50, write_units: 20 }, things(300)).await;
+    let summary = world.run(RENAME).await;
+    assert_eq!((summary.status, summary.counts.written, summary.counts.failed), (Status::Succeeded, 300, 0));
+    assert!(summary.counts.throttled_writes > 0, "the capacity was never met");
+    assert!(world.items().await.iter().all(|item| item["new"].is_object()));
+}
+
+/// A run of these steps, and the UpdateTable requests that it sent.
+async fn recorded(billing: Billing, steps: &str) -> (World, Status, Vec<Value>) {
+    let recorder = Arc::new(Recorder { operation: "UpdateTable", seen: Mutex::default() });
+    let mut world = World::new(billing, things(20)).await;
+    world.tap = Some(recorder.clone());
+    let summary = world.run(steps).await;
+    let updates = recorder.seen.lock().unwrap().clone();
+    (world, summary.status, updates)
+}
+
+fn units(read: u64, write: u64) -> Value {
+    json!({ "ReadCapacityUnits": read, "WriteCapacityUnits": write })
+}
+
+const SMALL: Billing = Billing::Provisioned { read_units: 100, write_units: 5_000 };
+
+/// The reads are raised, the writes, of which there are more than was asked for, are not lowered.
+#[tokio::test]
+async fn capacity_is_raised_for_the_run_and_put_back() {
+    let steps = format!("prewarm: {{ read_units: 700, write_units: 900 }}\n{RENAME}");
+    let (world, status, updates) = recorded(SMALL, &steps).await;
+    assert_eq!(status, Status::Succeeded);
+    let [raised, restored] = updates.as_slice() else { panic!("expected two updates, found {updates:?}") };
+    assert_eq!(raised["ProvisionedThroughput"], units(700, 5_000));
+    assert_eq!(restored["ProvisionedThroughput"], units(100, 5_000));
+    assert_units(&world, 100, 5_000).await;
+}
+
+#[tokio::test]
+async fn capacity_is_put_back_when_the_run_fails() {
+    let steps = "prewarm: { read_units: 700, write_units: 9000 }\ntransform: [ { rename: { path: old, to: n } } ]";
+    let (world, status, updates) = recorded(SMALL, steps).await;
+    assert_eq!((status, updates.len()), (Status::Failed, 2));
+    assert_units(&world, 100, 5_000).await;
+}
+
+#[tokio::test]
+async fn capacity_that_is_enough_is_left_alone() {
+    let on_demand_start = "prewarm: { read_units: 12000, write_units: 4000 }";
+    for (billing, prewarm) in
+        [(SMALL, "prewarm: { read_units: 1, write_units: 1 }"), (Billing::OnDemand, on_demand_start)]
+    {
+        let (_, status, updates) = recorded(billing, &format!("{prewarm}\n{RENAME}")).await;
+        assert_eq!((status, updates), (Status::Succeeded, vec![]));
+    }
+}
+
+/// An on-demand table that shall serve more than it is warm for is provisioned meanwhile, nowhere below that.
+#[tokio::test]
+async fn an_on_demand_table_is_on_demand_again() {
+    let steps = format!("prewarm: {{ read_units: 100, write_units: 6000 }}\n{RENAME}");
+    let (world, status, updates) = recorded(Billing::OnDemand, &steps).await;
+    assert_eq!(status, Status::Succeeded);
+    let [raised, restored] = updates.as_slice() else { panic!("expected two updates, found {updates:?}") };
+    assert_eq!(
+        (&raised["BillingMode"], &raised["ProvisionedThroughput"]),
+        (&json!("PROVISIONED"), &units(12_000, 6_000))
+    );
+    assert_eq!(restored["BillingMode"], "PAY_PER_REQUEST");
+    assert_eq!(Table::describe(&world.client, TABLE).await.unwrap().capacity, Capacity::OnDemand);
+}
+
+/// An answer that is lost after the raise must not make the raised capacity the one to go back to.
+#[tokio::test]
+async fn a_raise_that_is_done_twice_remembers_the_first() {
+    let mut world = World::new(SMALL, things(20)).await;
+    world.tap = Some(Arc::new(LostRaise::default()));
+    let steps = format!("prewarm: {{ read_units: 700, write_units: 9000 }}\n{RENAME}");
+    let summary = world.run(&steps).await;
+    assert_eq!(summary.status, Status::Succeeded);
+    assert_units(&world, 100, 5_000).await;
+}
+
+#[derive(Default)]
+struct LostRaise(AtomicBool);
+
+#[async_trait]
+impl Tap for LostRaise {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        let answer = forward.await;
+        if request.operation == "UpdateTable" && !self.0.swap(true, Ordering::Relaxed) {
+            return Err(ConnectorError::timeout("the answer is lost".into()));
+        }
+        answer
+    }
+}

@@ -1,0 +1,80 @@
+//! R19, R20: an item that can't be migrated is recorded and counted, held against what is tolerated, and its
+//! values are shown nowhere.
+
+use migration::Kind;
+use migration::segment::FailedItem;
+use migration::summary::Status;
+use migration::transform::{Change, Failure, Functions, ItemView, Run};
+use serde_json::json;
+
+use crate::world::{Billing, World, assert_adds_up, item, things};
+
+/// Every tenth thing has an `n` that is no number.
+async fn with_poison() -> World {
+    let mut items = things(100);
+    for poisoned in items.iter_mut().step_by(10) {
+        poisoned.insert("n".into(), aws_sdk_dynamodb::types::AttributeValue::S("secret".into()));
+    }
+    World::new(Billing::OnDemand, items).await
+}
+
+const COUNT: &str = "marker: done\ntransform: [ { increment: { path: n, by: 1 } } ]\nsegments: 4";
+
+#[tokio::test]
+async fn tolerated_failures_are_listed_and_the_rest_is_done() {
+    let world = with_poison().await;
+    let summary = world.run(&format!("{COUNT}\ntolerated_failures: {{ percentage: 10 }}")).await;
+    assert_eq!((summary.status, summary.counts.failed, summary.counts.written), (Status::Succeeded, 10, 90));
+    assert_adds_up(&summary);
+    let failures: Vec<FailedItem> = world.ledger.failures(&summary.run, 100).await.unwrap();
+    let mut ids: Vec<_> = failures.iter().map(|failed| failed.key["id"]["S"].as_str().unwrap()).collect();
+    ids.sort_unstable();
+    let poisoned: Vec<_> = (0..10).map(|at| format!("thing-{:05}", at * 10)).collect();
+    assert_eq!(ids, poisoned);
+    for failed in &failures {
+        assert_eq!(failed.reason, "increment of n: expected a number");
+    }
+}
+
+#[tokio::test]
+async fn too_many_failures_fail_the_run() {
+    for percentage in [0, 9] {
+        let world = with_poison().await;
+        let summary = world.run(&format!("{COUNT}\ntolerated_failures: {{ percentage: {percentage} }}")).await;
+        let failure = summary.failure.clone().unwrap();
+        assert_eq!((summary.status, failure.error.as_str()), (Status::Failed, Kind::TooManyFailedItems.name()));
+        assert_adds_up(&summary);
+        // Whatever was counted as failed is listed, and nothing else is.
+        let failures: Vec<FailedItem> = world.ledger.failures(&summary.run, 100).await.unwrap();
+        assert_eq!(failures.len() as u64, summary.counts.failed);
+        assert!(!format!("{summary:?} {failures:?}").contains("secret"));
+    }
+}
+
+/// DynamoDB refuses the write of one item: that is the item's failure, not the run's.
+#[tokio::test]
+async fn a_write_that_dynamodb_refuses_fails_its_item() {
+    fn nest(_: &ItemView<'_>, _: Run) -> Result<Change, Failure> {
+        use aws_sdk_dynamodb::types::AttributeValue;
+        let too_deep = (0..40).fold(AttributeValue::Null(true), |value, _| AttributeValue::L(vec![value]));
+        Ok(Change::set("deep", too_deep))
+    }
+    let world = World::new(Billing::OnDemand, vec![item("one", json!({}))]).await;
+    let steps = "tolerated_failures: { percentage: 100 }\ntransform: [ { function: nest } ]";
+    let summary = world.try_run(steps, Functions::new().with("nest", nest)).await.unwrap();
+    assert_eq!((summary.status, summary.counts.failed), (Status::Succeeded, 1));
+    assert_eq!(world.item("one").await, Some(json!({ "id": { "S": "one" } })));
+}
+
+/// A panic in a worker ends the run in order: with a report, and the capacity put back.
+#[tokio::test]
+async fn a_function_that_panics_fails_the_run_in_order() {
+    fn panics(_: &ItemView<'_>, _: Run) -> Result<Change, Failure> {
+        panic!("a bug in a transform")
+    }
+    let world = World::new(Billing::Provisioned { read_units: 100, write_units: 50 }, things(3)).await;
+    let steps = "prewarm: { read_units: 200, write_units: 200 }\ntransform: [ { function: panics } ]";
+    let summary = world.try_run(steps, Functions::new().with("panics", panics)).await.unwrap();
+    assert_eq!((summary.status, summary.failure.unwrap().error.as_str()), (Status::Failed, Kind::Panicked.name()));
+    crate::capacity::assert_units(&world, 100, 50).await;
+}

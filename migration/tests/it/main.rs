@@ -1,0 +1,10 @@
+//! The rules of DESIGN's section 4 on the embedded DynamoDB: each test fails when its rule is broken.
+
+#![allow(clippy::unwrap_used, reason = "helpers beside the tests unwrap as the tests do")]
+
+mod capacity;
+mod failures;
+mod interference;
+mod scan;
+mod tap;
+mod world;
