@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use migration::definition::TotalSegments;
+use migration::definition::{TableName, TotalSegments};
 
 /// Change every item of a DynamoDB table, safely, while it is in use
 ///
@@ -33,7 +33,7 @@ pub(crate) struct MigrateArgs {
     pub(crate) migration: PathBuf,
     /// The table to change, instead of the one that the migration names
     #[arg(long, value_name = "NAME")]
-    pub(crate) table: Option<String>,
+    pub(crate) table: Option<TableName>,
     /// Into how many segments the scan is divided, 1 to 1000000
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) segments: Option<TotalSegments>,

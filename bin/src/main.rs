@@ -9,6 +9,7 @@ mod progress;
 mod report;
 mod sample;
 mod show;
+mod signals;
 
 use std::process::ExitCode;
 

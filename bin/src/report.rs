@@ -5,6 +5,7 @@ use migration::capacity::{Capacity, Units};
 use migration::cost::Prices;
 use migration::segment::FailedItem;
 use migration::summary::{Status, Summary};
+use migration::table::Table;
 use serde_json::{Value, json};
 
 /// Failed items that a report lists; the ledger has all of them.
@@ -14,10 +15,10 @@ pub(crate) const LISTED_FAILURES: usize = 10;
 pub(crate) struct Report<'r> {
     pub(crate) summary: &'r Summary,
     pub(crate) table: &'r str,
-    /// The table's capacity before the run, what the run has raised it to, and what it is afterwards.
+    /// The table's capacity before the run, what the run has raised it to, and the table afterwards.
     pub(crate) before: &'r Capacity,
     pub(crate) raised: Option<&'r Capacity>,
-    pub(crate) after: &'r Capacity,
+    pub(crate) after: &'r Table,
     pub(crate) failures: &'r [FailedItem],
     pub(crate) prices: &'r Prices,
     /// Where the ledger is, and what else a person may want to look at.
@@ -100,10 +101,14 @@ impl Report<'_> {
     }
 
     fn capacity(&self) -> String {
-        let after = words(self.after);
+        let after = words(&self.after.capacity);
         let Some(raised) = self.raised else { return format!("{after}; the run left it alone") };
-        if self.after == self.before {
+        if self.after.capacity == *self.before {
             format!("raised to {} while the run lasted, {after} again", words(raised))
+        } else if !self.after.is_active {
+            // UpdateTable answers at once and takes its time; until then DescribeTable has the old units.
+            let before = words(self.before);
+            format!("raised to {} while the run lasted; {before} are being put back just now", words(raised))
         } else {
             format!("WAS NOT PUT BACK: it is {after}, and was {} before the run", words(self.before))
         }

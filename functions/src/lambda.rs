@@ -56,7 +56,10 @@ mod tests {
     #[test]
     fn errors_keep_their_names() {
         let diagnostic = Diagnostic::from(Reported(Error::new(Kind::Throttled, "slow down")));
-        assert_eq!((diagnostic.error_type.as_str(), diagnostic.error_message.as_str()), ("Segue.Throttled", "slow down"));
+        assert_eq!(
+            (diagnostic.error_type.as_str(), diagnostic.error_message.as_str()),
+            ("Segue.Throttled", "slow down")
+        );
     }
 
     #[test]

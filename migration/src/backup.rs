@@ -20,7 +20,8 @@ pub(crate) struct Backup {
 pub(crate) async fn start(services: &Services, run: &RunId) -> Result<Backup, Error> {
     let plan = services.plan(run).await?;
     // Not tried again here: a lost answer would leave a second backup, which costs money.
-    let create = services.source.create_backup().table_name(&plan.definition.source.table).backup_name(run.to_string());
+    let create =
+        services.source.create_backup().table_name(plan.definition.source.table.as_str()).backup_name(run.to_string());
     let output = create.send().await.map_err(|error| Error::from_sdk("CreateBackup", error))?;
     let details =
         output.backup_details.ok_or_else(|| Error::new(Kind::Refused, "CreateBackup answered without one"))?;

@@ -50,7 +50,7 @@ pub async fn dry_run(client: &Client, plan: &Plan, functions: &Functions) -> Res
     let tomorrow = plan.now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
     let again = transform_at(plan, functions, tomorrow)?;
     let mut dry_run = DryRun::default();
-    for item in sample(client, &plan.definition.source.table).await? {
+    for item in sample(client, plan.definition.source.table.as_str()).await? {
         dry_run.take(item, &transform, &again);
     }
     dry_run.reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

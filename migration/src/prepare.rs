@@ -33,7 +33,7 @@ pub struct Prepared {
 
 /// Checks that the plan still fits the table, and writes it to the ledger.
 pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared, Error> {
-    let table = Table::describe(&services.source, &plan.definition.source.table).await?;
+    let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     table.check(&plan.definition)?;
     if table.key != plan.key {
         return Err(Error::invalid(format!("the key of table {} is not the plan's; plan the run anew", table.name)));

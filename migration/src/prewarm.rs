@@ -31,7 +31,7 @@ struct Raised {
 /// capacity for the old one.
 pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, Error> {
     let plan = services.plan(run).await?;
-    let table = Table::describe(&services.source, &plan.definition.source.table).await?;
+    let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
     let Some(raised) = raised else { return Ok(Ready { ready: table.is_active }) };
     let before = Raised { before: table.capacity.clone(), restored: false };
@@ -43,7 +43,7 @@ pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, E
 /// Asks whether the table and its indexes are active.
 pub(crate) async fn check(services: &Services, run: &RunId) -> Result<Ready, Error> {
     let plan = services.plan(run).await?;
-    let table = Table::describe(&services.source, &plan.definition.source.table).await?;
+    let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     Ok(Ready { ready: table.is_active })
 }
 
@@ -57,7 +57,7 @@ async fn put_back(services: &Services, run: &RunId) -> Result<(), Error> {
     let raised: Option<Raised> = services.ledger.get(run, Entry::Capacity).await?;
     if let Some(Raised { before, restored: false }) = raised {
         let plan = services.plan(run).await?;
-        capacity::set(&services.source, &plan.definition.source.table, &before).await?;
+        capacity::set(&services.source, plan.definition.source.table.as_str(), &before).await?;
         services.ledger.put(run, Entry::Capacity, &Raised { before, restored: true }).await?;
     }
     Ok(())

@@ -148,7 +148,8 @@ impl Worker<'_> {
         let (reads, writes) = (Meter::default(), Meter::default());
         let (items, cursor, read_units) = self.scan(segment, checkpoint.cursor.clone(), &reads).await?;
         let mut counts = Counts { scanned: items.len() as u64, read_units, ..Counts::default() };
-        let writer = Writer::new(&self.services.source, &self.plan.definition.source.table, self.transform, &writes);
+        let writer =
+            Writer::new(&self.services.source, self.plan.definition.source.table.as_str(), self.transform, &writes);
         // An error ends the page, but not the writes that are under way: they finish first.
         let halted = AtomicBool::new(false);
         let outcomes = stream::iter(items).map(async |item| {
@@ -189,7 +190,7 @@ impl Worker<'_> {
         let whole = |number: u32| i32::try_from(number).map_err(|error| Error::invalid(error.to_string()));
         let (segment, segments) = (whole(segment)?, whole(definition.segments.get())?);
         let output = patiently(meter, async || {
-            let scan = self.services.source.scan().table_name(&definition.source.table);
+            let scan = self.services.source.scan().table_name(definition.source.table.as_str());
             scan.segment(segment)
                 .total_segments(segments)
                 .set_exclusive_start_key(start.clone())

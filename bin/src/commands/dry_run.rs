@@ -1,21 +1,27 @@
 //! `--dry-run`: what a run would do, shown on a sample.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
 use indicatif::HumanCount;
 use migration::capacity;
 use migration::cost::Prices;
+use migration::definition::KeySchema;
 use migration::dry_run::{DryRun, dry_run};
-use migration::item::Item;
-use migration::item::json::item_to_json;
+use migration::item::json::value_to_json;
+use migration::item::{Item, Path, PathElement};
 use migration::plan::Plan;
 use migration::table::Table;
 use migration::transform::Functions;
 use serde_json::json;
-use similar::{ChangeTag, TextDiff};
 
 use crate::args::Output;
 use crate::errors::{CliError, Ended};
 use crate::{report, show};
+
+/// Of a value in a diff: a line of a terminal has room for about so much beside its path.
+const SHOWN_CHARACTERS: usize = 72;
 
 pub(crate) async fn show(
     client: &Client,
@@ -96,7 +102,7 @@ fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
     )];
     for (before, after) in &outcome.examples {
         lines.push(String::new());
-        lines.extend(diff(before, after.as_ref()));
+        lines.extend(diff(&table.key, before, after.as_ref()));
     }
     lines.push(String::new());
     for (items, what) in [
@@ -132,28 +138,81 @@ fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
     lines
 }
 
-/// The lines of the item that change, with those around them.
-fn diff(before: &Item, after: Option<&Item>) -> Vec<String> {
-    let before = pretty(before);
-    let after = after.map(pretty).unwrap_or_default();
-    let diff = TextDiff::from_lines(&before, &after);
-    let mut lines = Vec::new();
-    for (number, group) in diff.grouped_ops(2).iter().enumerate() {
-        if number > 0 {
-            lines.push("    …".into());
-        }
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let text = change.value().trim_end();
-            lines.push(match change.tag() {
-                ChangeTag::Delete => console::style(format!("  - {text}")).red().to_string(),
-                ChangeTag::Insert => console::style(format!("  + {text}")).green().to_string(),
-                ChangeTag::Equal => format!("    {text}"),
-            });
+/// The places of the item that change, below its key: a line for what was there, a line for what will be.
+fn diff(key: &KeySchema, before: &Item, after: Option<&Item>) -> Vec<String> {
+    let named = key.attributes().filter_map(|key| Some(format!("{} {}", key.name, shown(before.get(&key.name)?))));
+    let mut lines = vec![format!("  {}", named.collect::<Vec<_>>().join(", "))];
+    let Some(after) = after else {
+        lines.push(console::style("  - the whole item").red().to_string());
+        return lines;
+    };
+    let (before, after) = (places(before), places(after));
+    let paths: BTreeSet<_> = before.keys().chain(after.keys()).collect();
+    for path in paths {
+        let (old, new) = (before.get(path), after.get(path));
+        if old != new {
+            lines.extend(old.map(|old| console::style(format!("  - {path}  {old}")).red().to_string()));
+            lines.extend(new.map(|new| console::style(format!("  + {path}  {new}")).green().to_string()));
         }
     }
     lines
 }
 
-fn pretty(item: &Item) -> String {
-    format!("{:#}\n", item_to_json(item))
+/// Every place of an item with its value, by path: entries of maps each by itself, lists and sets whole.
+fn places(item: &Item) -> BTreeMap<String, String> {
+    let mut places = BTreeMap::new();
+    for (name, value) in item {
+        flatten(Path::attribute(name), value, &mut places);
+    }
+    places
+}
+
+fn flatten(path: Path, value: &AttributeValue, places: &mut BTreeMap<String, String>) {
+    match value {
+        AttributeValue::M(map) if !map.is_empty() => {
+            for (name, value) in map {
+                flatten(path.child(PathElement::Name(name.clone())), value, places);
+            }
+        }
+        value => {
+            places.insert(path.to_string(), shown(value));
+        }
+    }
+}
+
+/// Type and value, cut where it is long.
+fn shown(value: &AttributeValue) -> String {
+    let json = value_to_json(value);
+    let typed = json.as_object().and_then(|typed| typed.iter().next());
+    let text = typed.map_or_else(String::new, |(kind, value)| format!("{kind} {value}"));
+    console::truncate_str(&text, SHOWN_CHARACTERS, "…").into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use migration::item::json::item_from_json;
+
+    #[test]
+    fn a_diff_shows_places_and_no_more() {
+        let item = |json| item_from_json(json).unwrap();
+        let before = item(json!({
+            "year": { "N": "2013" }, "title": { "S": "Rush" }, "tags": { "L": [{ "S": "a" }] },
+            "info": { "M": { "release_date": { "S": "2013-09-02T00:00:00Z" }, "plot": { "S": "long ".repeat(40) } } },
+        }));
+        let after = item(json!({
+            "year": { "N": "2013" }, "title": { "S": "Rush" }, "tags": { "SS": ["a"] },
+            "info": { "M": { "release_date": { "N": "1378080000" }, "plot": { "S": "short" } } },
+        }));
+        let lines = diff(&crate::sample::key(), &before, Some(&after)).join("\n");
+        insta::assert_snapshot!(console::strip_ansi_codes(&lines), @r#"
+        year N "2013", title S "Rush"
+        - info.plot  S "long long long long long long long long long long long long long lon…
+        + info.plot  S "short"
+        - info.release_date  S "2013-09-02T00:00:00Z"
+        + info.release_date  N "1378080000"
+        - tags  L [{"S":"a"}]
+        + tags  SS ["a"]
+        "#);
+    }
 }

@@ -3,13 +3,14 @@
 use std::io::{self, BufWriter, Write};
 
 use aws_sdk_dynamodb::Client;
-use embedded::{Embedded, Options};
+use embedded::Options;
 use migration::Error;
 use migration::item::json::item_to_json;
 use migration::table::Table;
 use serde_json::json;
 
 use crate::args::ExportArgs;
+use crate::engine::embedded::open_file;
 use crate::errors::{CliError, Ended};
 
 pub(crate) async fn export(args: ExportArgs) -> Result<Ended, CliError> {
@@ -17,7 +18,7 @@ pub(crate) async fn export(args: ExportArgs) -> Result<Ended, CliError> {
     if !args.database.exists() {
         return Err(CliError::usage(format!("expected a database in {}, found no file", args.database.display())));
     }
-    let database = Embedded::open(&args.database, Options::default().enforce_capacity(false))?;
+    let database = open_file(&args.database, Options::default().enforce_capacity(false))?;
     let client = Client::from_conf(migration::client_config(database.client_builder()).build());
     Table::describe(&client, &args.table).await?;
     match write(&client, &args.table).await {

@@ -20,6 +20,7 @@ use crate::errors::{CliError, Ended};
 use crate::progress::Progress;
 use crate::report::{self, LISTED_FAILURES, Report};
 use crate::show;
+use crate::signals::Signals;
 
 /// Workers for each processor, where nobody says otherwise: most of a worker's time is waiting.
 const WORKERS_PER_PROCESSOR: u32 = 4;
@@ -27,12 +28,15 @@ const WORKERS_PER_PROCESSOR: u32 = 4;
 pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     let definition = definition(&args)?;
     let prices = prices(&args)?;
+    let (now, functions) = (Timestamp::now(), functions::transforms::all());
+    if let Some(key) = &definition.source.key {
+        // A function that nobody has written is known before a database is made.
+        Transform::new(definition.clone(), key.clone(), &functions, Run { now })?;
+    }
     let (engine, client) = connect(&args, &definition).await?;
-    let table = Table::describe(&client, &definition.source.table).await?;
-    let now = Timestamp::now();
+    let table = Table::describe(&client, definition.source.table.as_str()).await?;
     let plan = Plan::new(definition, &table, engine, workers(&args), now)?;
-    let functions = functions::transforms::all();
-    // Whether the functions exist is known here; a run would find out after its plan is written.
+    // The same by the table's own key; a run would find out after its plan is written.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
     if args.dry_run {
         return dry_run::show(&client, &plan, &functions, &table, &prices, args.output).await;
@@ -90,7 +94,7 @@ async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<(Engine,
                     return Err(CliError::usage(format!("{flag} {message}")));
                 }
             }
-            let (client, place) = direct::connect().await;
+            let (client, place) = direct::connect().await?;
             let verb = if args.dry_run { "reads a sample of" } else { "changes" };
             show::line(format_args!("engine direct: {verb} the real table {} {place}", definition.source.table));
             Ok((Engine::Direct, client))
@@ -116,6 +120,7 @@ struct Job<'j> {
 
 impl Job<'_> {
     async fn run(self, functions: migration::transform::Functions) -> Result<Ended, CliError> {
+        let signals = Signals::listen()?;
         let LocalLedger { ledger, file, objects } = engine::local_ledger(&self.plan.run.to_string()).await?;
         let raised = self.plan.definition.prewarm.and_then(|asked| capacity::raised(&self.table, asked));
         self.say_plan(raised.as_ref());
@@ -125,7 +130,7 @@ impl Job<'_> {
         let stop = services.stop.clone();
         let ran = tokio::select! {
             ran = local::run(Arc::new(services), &self.plan, Objects(objects)) => ran,
-            () = stopped_twice(stop, &progress) => {
+            () = stopped_twice(signals, stop, &progress) => {
                 progress.finish();
                 return Err(CliError::failed(format!(
                     "ended at once: writes that were under way may or may not have happened, and capacity may still \
@@ -136,7 +141,7 @@ impl Job<'_> {
         progress.finish();
         let summary = ran?;
         let failures = ledger.failures(&summary.run, LISTED_FAILURES).await?;
-        let after = Table::describe(&self.client, &self.table.name).await?.capacity;
+        let after = Table::describe(&self.client, &self.table.name).await?;
         let mut notes = vec![format!("ledger      {}", file.display())];
         if self.plan.engine == Engine::Embedded && self.args.database.is_none() {
             notes.push("database    was a temporary one; --database FILE keeps it".into());
@@ -186,15 +191,9 @@ impl Job<'_> {
 }
 
 /// The first Ctrl-C stops in order; this ends with the second.
-async fn stopped_twice(stop: Stop, progress: &Progress) {
-    for is_first in [true, false] {
-        if tokio::signal::ctrl_c().await.is_err() {
-            // Without a handler the first Ctrl-C ends the process; there is nothing to wait for here.
-            return std::future::pending().await;
-        }
-        if is_first {
-            stop.request();
-            progress.say("stopping: pages under way are finished, and capacity is put back; Ctrl-C again ends at once");
-        }
-    }
+async fn stopped_twice(mut signals: Signals, stop: Stop, progress: &Progress) {
+    signals.next().await;
+    stop.request();
+    progress.say("stopping: pages under way are finished, and capacity is put back; Ctrl-C again ends at once");
+    signals.next().await;
 }

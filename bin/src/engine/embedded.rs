@@ -1,12 +1,13 @@
 //! The rehearsal's database: opened, and given the table that the migration wants.
 
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, KeySchemaElement, KeyType, ProvisionedThroughput, ScalarAttributeType,
 };
-use embedded::{Embedded, Options};
+use embedded::{Embedded, ErrorKind, Options};
 use migration::definition::{Definition, KeySchema};
 use migration::item::AttributeType;
 use migration::table::Table;
@@ -23,15 +24,68 @@ const SAMPLE_ITEMS: u64 = 10_000;
 const NEW_TABLE_UNITS: i64 = 1_000;
 
 /// Opens the database, and makes and fills the migration's table where it isn't there. A temporary database
-/// lasts as long as the client.
+/// lasts as long as the client. Where the table can't be filled, a file that wasn't there before isn't there
+/// afterwards.
 pub(crate) async fn open(args: &MigrateArgs, definition: &Definition) -> Result<Client, CliError> {
+    let new_file = args.database.as_deref().filter(|file| !file.exists());
     let database = match &args.database {
-        Some(file) => Embedded::open(file, Options::default())?,
+        Some(file) => open_file(file, Options::default())?,
         None => Embedded::temporary(Options::default())?,
     };
     let client = Client::from_conf(migration::client_config(database.client_builder()).build());
-    let name = &definition.source.table;
-    match Table::describe(&client, name).await {
+    match prepare(args, definition, &database, &client).await {
+        Ok(()) => Ok(client),
+        Err(error) => {
+            if let Some(file) = new_file
+                && is_empty(&client).await
+            {
+                drop((client, database));
+                remove(file)?;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Opens a database file, or makes it.
+pub(crate) fn open_file(file: &Path, options: Options) -> Result<Embedded, CliError> {
+    Embedded::open(file, options).map_err(|error| match error.kind() {
+        ErrorKind::Database => {
+            let file = file.display();
+            CliError::usage(format!(
+                "expected {file} to be a database of this program, or no file; it is something else"
+            ))
+        }
+        _ => error.into(),
+    })
+}
+
+/// Whether the database has no table; one that can't be asked may have some.
+async fn is_empty(client: &Client) -> bool {
+    client.list_tables().send().await.is_ok_and(|output| output.table_names().is_empty())
+}
+
+/// Removes a database's file and what SQLite and the lock have put beside it.
+fn remove(file: &Path) -> io::Result<()> {
+    for ending in ["", "-journal", "-wal", "-shm", ".lock"] {
+        let mut name = file.as_os_str().to_owned();
+        name.push(ending);
+        match std::fs::remove_file(PathBuf::from(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+async fn prepare(
+    args: &MigrateArgs,
+    definition: &Definition,
+    database: &Embedded,
+    client: &Client,
+) -> Result<(), CliError> {
+    let name = definition.source.table.as_str();
+    match Table::describe(client, name).await {
         Ok(table) => stands(args, &table),
         Err(error) if error.kind() == Kind::NotFound => {
             let tables = client.list_tables().send().await;
@@ -43,11 +97,11 @@ pub(crate) async fn open(args: &MigrateArgs, definition: &Definition) -> Result<
                     tables.join(", ")
                 )));
             }
-            fill(args, definition, &database, &client).await?;
+            fill(args, definition, database, client).await?;
         }
         Err(error) => return Err(error.into()),
     }
-    Ok(client)
+    Ok(())
 }
 
 /// A table that is there stays as it is.
@@ -67,7 +121,7 @@ async fn fill(
     database: &Embedded,
     client: &Client,
 ) -> Result<(), CliError> {
-    let name = &definition.source.table;
+    let name = definition.source.table.as_str();
     let key = definition.source.key.as_ref().ok_or_else(|| {
         CliError::usage(format!(
             "expected source.key in the migration, to create table {name} with; add for example \

@@ -1,6 +1,65 @@
-//! Numbers with bounds: once made, they need no second check.
+//! Names and numbers with bounds: once made, they need no second check.
 
 use serde::{Deserialize, Serialize};
+
+/// A table's name by DynamoDB's rule (API reference, `TableName`), without the ARNs that it also takes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TableName(String);
+
+impl TableName {
+    /// The name itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::str::FromStr for TableName {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        if name.starts_with("arn:") {
+            return Err("expected a table's name, found an ARN: give the name alone; the AWS configuration chooses \
+                        account and region"
+                .into());
+        }
+        let allowed = |char: char| char.is_ascii_alphanumeric() || "_.-".contains(char);
+        if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
+            return Ok(Self(name.to_owned()));
+        }
+        Err(format!("expected a table's name of 3 to 255 characters of a-z A-Z 0-9 _ . -, found {}", shortened(name)))
+    }
+}
+
+/// A name that is refused for its length need not be shown in full.
+pub(super) fn shortened(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= 80 {
+        return format!("{name:?}");
+    }
+    let start: String = name.chars().take(40).collect();
+    format!("{start:?}… of {length} characters")
+}
+
+impl TryFrom<String> for TableName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl From<TableName> for String {
+    fn from(name: TableName) -> String {
+        name.0
+    }
+}
+
+impl std::fmt::Display for TableName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
 
 /// The number of scan segments, 1 to 1,000,000: DynamoDB's own limit on `TotalSegments`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

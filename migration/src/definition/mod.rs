@@ -12,7 +12,7 @@ mod step;
 mod template;
 mod yaml;
 
-pub use bounds::{Percentage, TotalSegments};
+pub use bounds::{Percentage, TableName, TotalSegments};
 pub use condition::{Comparison, Condition};
 pub use mistake::{Mistake, Mistakes};
 pub use step::{Conversion, Step};
@@ -26,7 +26,7 @@ use crate::item::{AttributeType, Path};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
-    /// The migration's name: letters, digits, `-` and `_`, at most 64 characters; part of every run's id.
+    /// The migration's name: letters, digits, `-` and `_`, at most 60 characters; part of every run's id.
     pub migration: String,
     /// The table that is changed in place.
     pub source: Source,
@@ -54,8 +54,8 @@ pub struct Definition {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// The table's name: 3 to 255 characters of `a-zA-Z0-9_.-`.
-    pub table: String,
+    /// The table's name.
+    pub table: TableName,
     /// The key schema. Needed where the embedded database has to create the table; checked against the
     /// real one everywhere else.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,12 +3,13 @@
 use super::fields::{Fields, text, truth, whole, word};
 use super::node::Node;
 use super::scalar::Meaning;
+use crate::definition::bounds::shortened;
 use crate::definition::mistake::{Mistakes, Position};
-use crate::definition::{KeyAttribute, KeySchema, Percentage, Prewarm, Source, ToleratedFailures};
+use crate::definition::{KeyAttribute, KeySchema, Percentage, Prewarm, Source, TableName, ToleratedFailures};
 use crate::item::AttributeType;
 
 /// Room is left in a Step Functions execution name (80 characters) for the run's own part.
-const MAX_NAME: usize = 64;
+const MAX_NAME: usize = 60;
 
 /// The migration's name.
 pub(super) fn migration_name(node: &Node, mistakes: &mut Mistakes) -> Option<String> {
@@ -36,35 +37,9 @@ pub(super) fn source(node: &Node, mistakes: &mut Mistakes) -> Option<Source> {
     Some(Source { table: table?, key: schema })
 }
 
-/// DynamoDB's rule (API reference, `TableName`), without the ARNs that it also takes.
-fn table_name(node: &Node, mistakes: &mut Mistakes) -> Option<String> {
+fn table_name(node: &Node, mistakes: &mut Mistakes) -> Option<TableName> {
     let name = text(node, "a table's name", mistakes)?;
-    if name.starts_with("arn:") {
-        mistakes.add(
-            node.at,
-            "expected a table's name, found an ARN: give the name alone; the AWS configuration chooses account and region",
-        );
-        return None;
-    }
-    let allowed = |char: char| char.is_ascii_alphanumeric() || "_.-".contains(char);
-    if (3..=255).contains(&name.len()) && name.chars().all(allowed) {
-        return Some(name.to_owned());
-    }
-    mistakes.add(
-        node.at,
-        format!("expected a table's name of 3 to 255 characters of a-z A-Z 0-9 _ . -, found {}", shortened(name)),
-    );
-    None
-}
-
-/// A name that is refused for its length need not be shown in full.
-fn shortened(name: &str) -> String {
-    let length = name.chars().count();
-    if length <= 80 {
-        return format!("{name:?}");
-    }
-    let start: String = name.chars().take(40).collect();
-    format!("{start:?}… of {length} characters")
+    name.parse().map_err(|why: String| mistakes.add(node.at, why)).ok()
 }
 
 fn key_schema(node: &Node, mistakes: &mut Mistakes) -> Option<KeySchema> {
