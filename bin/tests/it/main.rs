@@ -1,0 +1,16 @@
+//! The built binary as people use it: a folder of its own, arguments, exit codes, and what it prints.
+
+// What the tests share unwraps as the tests do.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod dry_run;
+mod failing_items;
+mod main_job;
+mod movies;
+mod real_data;
+mod refused;
+mod refused_data;
+mod refused_tables;
+mod served;
+mod stopped;
+mod support;
