@@ -34,9 +34,10 @@ impl Progress {
             items => ProgressBar::new(items),
         };
         bar.set_draw_target(ProgressDrawTarget::stderr());
+        // One line, whatever the terminal's width: what doesn't fit is cut off at its end.
         let template = match plan.expected_items {
-            0 => "{spinner} {human_pos} items  {msg}",
-            _ => "{wide_bar:.cyan/dim} {percent:>3} %\n{human_pos} of {human_len} items  {msg}  left {eta}",
+            0 => "{spinner} {human_pos} items  {wide_msg}",
+            _ => "{bar:20.cyan/dim} {percent:>3} %  {eta} left  {human_pos} items  {wide_msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("━━─"));
@@ -77,21 +78,14 @@ impl Observer for Progress {
         } else if state.shown.elapsed() >= LINE_EVERY {
             state.shown = Instant::now();
             let left = HumanDuration(self.bar.eta());
-            show::line(format_args!("{} items  {words}  left {left}", HumanCount(state.counts.scanned)));
+            show::line(format_args!("{left} left  {} items  {words}", HumanCount(state.counts.scanned)));
         }
     }
 }
 
 fn words(counts: &Counts, segments_done: u32, segments: u32, elapsed: Duration) -> String {
     let per_second = |count: f64| HumanCount((count / elapsed.as_secs_f64().max(0.001)) as u64);
-    let mut words = format!(
-        "{} of {} segments  {} items/s  {} read + {} write units/s",
-        HumanCount(segments_done.into()),
-        HumanCount(segments.into()),
-        per_second(counts.scanned as f64),
-        per_second(counts.read_units),
-        per_second(counts.write_units),
-    );
+    let mut words = format!("{} items/s", per_second(counts.scanned as f64));
     for (throttled, reason) in [(counts.throttled_reads, "read"), (counts.throttled_writes, "write")] {
         if throttled > 0 {
             words.push_str(&format!("  {} throttled by the {reason} capacity", HumanCount(throttled)));
@@ -100,6 +94,13 @@ fn words(counts: &Counts, segments_done: u32, segments: u32, elapsed: Duration) 
     if counts.failed > 0 {
         words.push_str(&format!("  {} failed", HumanCount(counts.failed)));
     }
+    words.push_str(&format!(
+        "  {} read + {} write units/s  {} of {} segments",
+        per_second(counts.read_units),
+        per_second(counts.write_units),
+        HumanCount(segments_done.into()),
+        HumanCount(segments.into()),
+    ));
     words
 }
 
@@ -119,7 +120,7 @@ mod tests {
         };
         insta::assert_snapshot!(
             words(&counts, 7, 100, Duration::from_secs(3)),
-            @"7 of 100 segments  4,000 items/s  200 read + 3,000 write units/s  4 throttled by the write capacity  2 failed"
+            @"4,000 items/s  4 throttled by the write capacity  2 failed  200 read + 3,000 write units/s  7 of 100 segments"
         );
     }
 }

@@ -151,15 +151,15 @@ fn diff(key: &KeySchema, before: &Item, after: Option<&Item>) -> Vec<String> {
     for path in paths {
         let (old, new) = (before.get(path), after.get(path));
         if old != new {
-            lines.extend(old.map(|old| console::style(format!("  - {path}  {old}")).red().to_string()));
-            lines.extend(new.map(|new| console::style(format!("  + {path}  {new}")).green().to_string()));
+            lines.extend(old.map(|old| console::style(format!("  - {path}  {}", shown(old))).red().to_string()));
+            lines.extend(new.map(|new| console::style(format!("  + {path}  {}", shown(new))).green().to_string()));
         }
     }
     lines
 }
 
 /// Every place of an item with its value, by path: entries of maps each by itself, lists and sets whole.
-fn places(item: &Item) -> BTreeMap<String, String> {
+fn places(item: &Item) -> BTreeMap<String, &AttributeValue> {
     let mut places = BTreeMap::new();
     for (name, value) in item {
         flatten(Path::attribute(name), value, &mut places);
@@ -167,7 +167,7 @@ fn places(item: &Item) -> BTreeMap<String, String> {
     places
 }
 
-fn flatten(path: Path, value: &AttributeValue, places: &mut BTreeMap<String, String>) {
+fn flatten<'i>(path: Path, value: &'i AttributeValue, places: &mut BTreeMap<String, &'i AttributeValue>) {
     match value {
         AttributeValue::M(map) if !map.is_empty() => {
             for (name, value) in map {
@@ -175,7 +175,7 @@ fn flatten(path: Path, value: &AttributeValue, places: &mut BTreeMap<String, Str
             }
         }
         value => {
-            places.insert(path.to_string(), shown(value));
+            places.insert(path.to_string(), value);
         }
     }
 }
