@@ -107,7 +107,8 @@ async fn a_live_update_of_another_attribute_is_no_conflict() {
 
 #[tokio::test]
 async fn what_is_deleted_meanwhile_stays_deleted() {
-    for steps in [RENAME, "transform: [ delete ]"] {
+    let set = "transform: [ { set: { path: seen, value: true } } ]";
+    for steps in [RENAME, set, "transform: [ delete ]"] {
         let world = meddled(Meddling::Delete).await;
         let summary = world.run(steps).await;
         assert_eq!((summary.counts.gone, summary.counts.written, summary.counts.deleted), (30, 0, 0), "{steps}");
