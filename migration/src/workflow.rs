@@ -57,8 +57,8 @@ pub fn in_place() -> Result<StateMachine, Problems> {
         .state("Restore", restore())
         .state("Summarise", summarise())
         .state("HasSucceeded", has_succeeded())
-        .state("Done", Succeed::new().output_path("$.summary"))
-        .state("Failed", Fail::at("$.summary.failure.error", "$.summary.failure.reason"))
+        .state("Done", Succeed::new())
+        .state("Failed", Fail::at("$.failure.error", "$.failure.reason"))
         .state("NotPrepared", Fail::at("$.failure.Error", "$.failure.Cause"))
         .build()
 }
@@ -149,14 +149,14 @@ fn summarise() -> State {
     let invocation = json!({ "FunctionName": Task::Summarise.function_arn(), "Payload.$": "$" });
     TaskState::new(Resource::lambda_invoke())
         .parameters(invocation)
-        .result_selector(json!({ "summary.$": "$.Payload" }))
+        .output_path("$.Payload")
         .timeout_seconds(TASK_SECONDS)
         .retry(transient(10))
         .next("HasSucceeded")
 }
 
 fn has_succeeded() -> Choice {
-    Choice::new().when(Rule::variable("$.summary.status").equals("succeeded"), "Done").otherwise("Failed")
+    Choice::new().when(Rule::variable("$.status").equals("succeeded"), "Done").otherwise("Failed")
 }
 
 fn choice(flag: &str, yes: &str, no: &str) -> Choice {

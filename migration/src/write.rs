@@ -21,9 +21,9 @@ use crate::item::{Item, item_bytes, write_units};
 use crate::patience::{Meter, patiently};
 use crate::transform::{Edits, Failure, Transform, Verdict};
 
-/// How often an item is taken up again because somebody else changed it in between. An application that
-/// writes one item a hundred times a second meets us about once; ten in a row is a counter under fire.
-const MAX_CONFLICTS: u32 = 10;
+/// How often an item is taken up again because somebody else changed it in between. An application that writes one
+/// item a hundred times a second meets every other attempt; twenty-five in a row are no chance.
+const MAX_CONFLICTS: u32 = 25;
 
 /// What became of an item.
 #[derive(Debug, Clone, PartialEq)]
