@@ -1,6 +1,8 @@
 //! The main job: a migration, rehearsed or real.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
@@ -24,6 +26,8 @@ use crate::signals::Signals;
 
 /// Workers for each processor, where nobody says otherwise: most of a worker's time is waiting.
 const WORKERS_PER_PROCESSOR: u32 = 4;
+/// DynamoDB answers within milliseconds; after this long somebody who waits wants to know for what.
+const SILENCE: Duration = Duration::from_secs(3);
 
 pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     let definition = definition(&args)?;
@@ -34,7 +38,7 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         Transform::new(definition.clone(), key.clone(), &functions, Run { now })?;
     }
     let (engine, client) = connect(&args, &definition).await?;
-    let table = Table::describe(&client, definition.source.table.as_str()).await?;
+    let table = first_contact(&client, definition.source.table.as_str()).await?;
     let plan = Plan::new(definition, &table, engine, workers(&args), now)?;
     // The same by the table's own key; a run would find out after its plan is written.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
@@ -105,6 +109,18 @@ async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<(Engine,
                 "engine embedded{why}: a rehearsal on a DynamoDB in this process; --engine direct works on a real table"
             ));
             Ok((Engine::Embedded, engine::embedded::open(args, definition).await?))
+        }
+    }
+}
+
+/// Describes the table. An endpoint that doesn't answer is asked for about a minute, which is not done silently.
+async fn first_contact(client: &Client, table: &str) -> Result<Table, CliError> {
+    let mut describing = pin!(Table::describe(client, table));
+    match tokio::time::timeout(SILENCE, &mut describing).await {
+        Ok(described) => Ok(described?),
+        Err(_) => {
+            show::line("no answer yet; asking again for about a minute, Ctrl-C ends it");
+            Ok(describing.await?)
         }
     }
 }
