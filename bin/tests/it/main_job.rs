@@ -74,6 +74,14 @@ fn the_number_of_segments_makes_no_difference() {
 }
 
 #[test]
+fn an_empty_table_is_a_run_too() {
+    let folder = Folder::with_example();
+    let report = folder.run_json("--items 0 --segments 3 --prewarm", 0);
+    assert_eq!(report["segments"]["succeeded"], 3);
+    assert_eq!(count(&report, "scanned"), 0);
+}
+
+#[test]
 fn a_run_leaves_its_ledger_in_the_folder_and_nothing_else() {
     let folder = Folder::with_example();
     let report = folder.run_json("--items 10 --segments 2", 0);

@@ -70,6 +70,14 @@ fn segments_out_of_bounds() {
 }
 
 #[test]
+fn prices_that_are_none() {
+    let folder = Folder::with_example();
+    folder.write("prices.json", "{}");
+    insta::assert_snapshot!("no_prices", refused(&folder, "--prices nowhere.json --database table.db").shown());
+    insta::assert_snapshot!("wrong_prices", refused(&folder, "--prices prices.json --database table.db").shown());
+}
+
+#[test]
 fn flags_that_contradict() {
     let folder = Folder::with_example();
     folder.write("data.json", "[]");

@@ -3,7 +3,8 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::main_job::count;
-use crate::support::{Folder, Served};
+use crate::refused::refused;
+use crate::support::{Folder, Running, Served};
 
 #[tokio::test]
 async fn a_client_reads_and_writes_what_direct_migrates() {
@@ -41,6 +42,38 @@ fn sigterm_ends_a_server_in_order() {
     let folder = Folder::new();
     let ended = Served::start(&folder, "table.db").end("TERM");
     assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let folder = Folder::new();
+    let served = Served::start(&folder, "table.db");
+    let port = served.endpoint.rsplit(':').next().unwrap();
+    let ended = refused(&folder, &format!("serve --database other.db --port {port}"));
+    insta::assert_snapshot!("port_taken", ended.shown());
+    served.end("TERM");
+}
+
+/// It is asked again for a while, but not without a word.
+#[test]
+fn an_endpoint_that_does_not_answer() {
+    let folder = Folder::with_example();
+    let served = Served::start(&folder, "table.db");
+    let mut nobody_there = served.direct(&folder, "");
+    served.end("TERM");
+    let mut running = Running::start({
+        nobody_there.args(["--segments", "1"]);
+        nobody_there
+    });
+    running.wait_for_line("no answer yet");
+    running.signal("TERM");
+    let ended = running.end();
+    assert!(
+        ended.stderr.contains("engine direct: changes the real table movies at http://127.0.0.1"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(folder.files(), ["migration.yaml", "table.db", "table.db.lock"]);
 }
 
 #[test]

@@ -28,19 +28,48 @@ async fn slow_down(folder: &Folder) {
     served.end("TERM");
 }
 
-#[tokio::test]
-async fn a_stopped_run_puts_the_capacity_back_and_the_next_one_finishes() {
+/// A run on this table takes minutes.
+const SLOWLY: &str =
+    "--database table.db --segments 700 --workers 2 --prewarm --prewarm-rcu 50 --prewarm-wcu 3 --output json";
+
+/// Makes the folder, and begins a run that is in the middle of its work.
+async fn under_way() -> (Folder, Running) {
     let folder = Folder::with_steps(STEPS);
     folder.write("data.jsonl", lines(&items()));
-    folder.run_json("--data data.jsonl --database undisturbed.db", 0);
     assert_eq!(folder.run("--data data.jsonl --database table.db --dry-run").code, Some(0));
     slow_down(&folder).await;
-
-    let args =
-        "--database table.db --segments 700 --workers 2 --prewarm --prewarm-rcu 50 --prewarm-wcu 3 --output json";
-    let mut running = Running::start(folder.command(args.split_whitespace()));
-    // The first line about progress comes after five seconds; by then the credit is used up.
+    let mut running = Running::start(folder.command(SLOWLY.split_whitespace()));
+    // The first line about progress comes after five seconds; by then the burst credit is used up.
     running.wait_for_line("items/s");
+    (folder, running)
+}
+
+/// What a supervisor sends is as good as Ctrl-C.
+#[tokio::test]
+async fn sigterm_stops_in_order_too() {
+    let (_folder, running) = under_way().await;
+    running.signal("TERM");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(ended.stderr.contains("2 write units again"), "{}", ended.stderr);
+}
+
+/// It says what may be left behind.
+#[tokio::test]
+async fn a_second_ctrl_c_ends_at_once() {
+    let (_folder, mut running) = under_way().await;
+    running.signal("INT");
+    running.wait_for_line("stopping: ");
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+    assert!(ended.stderr.contains("ended at once: "), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_stopped_run_puts_the_capacity_back_and_the_next_one_finishes() {
+    let (folder, running) = under_way().await;
     running.signal("INT");
     let ended = running.end();
     assert_eq!(ended.code, Some(130), "{}", ended.stderr);
@@ -54,6 +83,7 @@ async fn a_stopped_run_puts_the_capacity_back_and_the_next_one_finishes() {
     assert_eq!(units(&served).await, (50, 2));
     served.end("TERM");
 
+    folder.run_json("--data data.jsonl --database undisturbed.db", 0);
     let rest = folder.run_json("--database table.db --prewarm", 0);
     assert_eq!(count(&rest, "scanned"), u64::from(ITEMS));
     assert_eq!(count(&rest, "written") + count(&report, "written"), u64::from(ITEMS));
