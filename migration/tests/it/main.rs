@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers beside the tests unwrap as the tests do")]
 
+mod backup;
 mod capacity;
 mod failures;
 mod interference;

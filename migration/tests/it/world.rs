@@ -101,10 +101,14 @@ impl World {
 
     /// The table's items as DynamoDB JSON, by their id.
     pub(crate) async fn items(&self) -> Vec<Value> {
+        self.items_of(TABLE).await
+    }
+
+    pub(crate) async fn items_of(&self, table: &str) -> Vec<Value> {
         let mut items = Vec::new();
         let mut start = None;
         loop {
-            let page = self.client.scan().table_name(TABLE).set_exclusive_start_key(start).send().await.unwrap();
+            let page = self.client.scan().table_name(table).set_exclusive_start_key(start).send().await.unwrap();
             items.extend(page.items().iter().map(item_to_json));
             start = page.last_evaluated_key;
             if start.is_none() {
