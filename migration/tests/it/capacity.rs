@@ -4,6 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType,
+    Projection, ProjectionType, ProvisionedThroughput, ScalarAttributeType,
+};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use migration::capacity::{Capacity, Units};
 use migration::summary::Status;
@@ -116,4 +120,42 @@ impl Tap for LostRaise {
         }
         answer
     }
+}
+
+/// A write to the table is a write to its index, which throttles it: the index is raised with it, and put back.
+#[tokio::test]
+async fn an_index_is_raised_and_put_back_with_its_table() {
+    let recorder = Arc::new(Recorder { operation: "UpdateTable", seen: Mutex::default() });
+    let mut world = World::new(SMALL, things(20)).await;
+    add_index(&world).await;
+    let before = Table::describe(&world.client, TABLE).await.unwrap().capacity;
+    world.tap = Some(recorder.clone());
+    let summary = world.run(&format!("prewarm: {{ read_units: 1, write_units: 9000 }}\n{RENAME}")).await;
+    assert_eq!(summary.status, Status::Succeeded);
+    let updates = recorder.seen.lock().unwrap().clone();
+    let of_index = |update: &Value| update["GlobalSecondaryIndexUpdates"][0]["Update"]["ProvisionedThroughput"].clone();
+    assert_eq!(updates.iter().map(of_index).collect::<Vec<_>>(), [units(30, 9_000), units(30, 40)]);
+    assert_eq!(Table::describe(&world.client, TABLE).await.unwrap().capacity, before);
+}
+
+/// A global index on `n` with units of its own.
+async fn add_index(world: &World) {
+    let key = KeySchemaElement::builder().attribute_name("n").key_type(KeyType::Hash).build().unwrap();
+    let throughput = ProvisionedThroughput::builder().read_capacity_units(30).write_capacity_units(40).build().unwrap();
+    let create = CreateGlobalSecondaryIndexAction::builder()
+        .index_name("by-n")
+        .key_schema(key)
+        .projection(Projection::builder().projection_type(ProjectionType::All).build())
+        .provisioned_throughput(throughput)
+        .build()
+        .unwrap();
+    let attribute = |name: &str, kind| AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build();
+    let update = world.client.update_table().table_name(TABLE);
+    update
+        .attribute_definitions(attribute("id", ScalarAttributeType::S).unwrap())
+        .attribute_definitions(attribute("n", ScalarAttributeType::N).unwrap())
+        .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(create).build())
+        .send()
+        .await
+        .unwrap();
 }
