@@ -149,6 +149,8 @@ mod tests {
         let n = |text: &str| AttributeValue::N(text.into());
         let ss = |members: &[&str]| AttributeValue::Ss(members.iter().map(ToString::to_string).collect());
         assert!(same_value(&n("1.0"), &n("1")));
+        // The two are one as floats.
+        assert!(!same_value(&n("9007199254740993"), &n("9007199254740992")));
         assert!(same_value(&AttributeValue::L(vec![n("100")]), &AttributeValue::L(vec![n("1e2")])));
         assert!(same_value(&ss(&["a", "b"]), &ss(&["b", "a"])));
         assert!(!same_value(&ss(&["a", "b"]), &ss(&["a", "c"])));
