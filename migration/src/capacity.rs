@@ -83,15 +83,16 @@ pub fn raised(table: &Table, asked: Prewarm) -> Option<Capacity> {
 /// Gives the table that capacity, where it has another.
 ///
 /// Looks at the table before every attempt: where the answer to the one before was lost, DynamoDB would refuse
-/// to change what it has changed already.
+/// to change what it has changed already. While a table is being updated DescribeTable still shows its old
+/// units, which say nothing: that has to end first.
 pub(crate) async fn set(client: &Client, name: &str, wanted: &Capacity) -> Result<(), Error> {
     patiently(&Meter::default(), async || {
         let table = Table::describe(client, name).await?;
-        if table.capacity == *wanted {
-            return Ok(());
-        }
         if !table.is_active {
             return Err(Error::new(Kind::Busy, format!("table {name} or one of its indexes is not ACTIVE")));
+        }
+        if table.capacity == *wanted {
+            return Ok(());
         }
         let update = change(client.update_table().table_name(name), &table.capacity, wanted)?;
         update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateTable", error))

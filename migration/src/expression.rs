@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::item::{AttributeType, Item, Path, PathElement};
+use crate::item::{Item, Path, PathElement};
 use crate::transform::{Edit, Edits, Failure, Seen, SeenAs};
 
 /// DynamoDB's limit on an expression (developer guide, "Constraints": expression parameters).
@@ -51,7 +51,8 @@ pub fn update(item: &Item, partition: &str, edits: &Edits, seen: &[Seen]) -> Res
 
 /// Deletes, provided that the key exists and all of `seen` still stands.
 pub fn delete(partition: &str, seen: &[Seen]) -> Result<Expressions, Failure> {
-    let built = Builder::build(partition, &Edits::default(), seen);
+    let nothing = Edits::default();
+    let built = Builder::build(partition, &nothing, seen);
     if built.fits() {
         Ok(built.expressions)
     } else {
@@ -70,37 +71,45 @@ fn coarsen_seen(item: &Item, seen: &[Seen]) -> Vec<Seen> {
     coarse
 }
 
+/// Expressions while they are written, and the number of each name's placeholder.
 #[derive(Default)]
-struct Builder {
+struct Builder<'n> {
     expressions: Expressions,
     operators: usize,
-    placeholders: HashMap<String, String>,
+    placeholders: HashMap<&'n str, usize>,
 }
 
-impl Builder {
-    fn build(partition: &str, edits: &Edits, seen: &[Seen]) -> Self {
+impl<'n> Builder<'n> {
+    fn build(partition: &'n str, edits: &'n Edits, seen: &'n [Seen]) -> Self {
         let mut builder = Self::default();
-        let key = builder.name(partition);
-        let mut condition = format!("attribute_exists({key})");
+        let mut condition = String::from("attribute_exists(");
+        builder.name(&mut condition, partition);
+        condition.push(')');
         for seen in seen {
-            let clause = builder.clause(seen);
+            condition.push_str(" AND ");
+            builder.clause(&mut condition, seen);
             builder.operators += 2;
-            let _infallible = write!(condition, " AND {clause}");
         }
-        let mut sets = Vec::new();
-        let mut removes = Vec::new();
+        let (mut sets, mut removes) = (String::new(), String::new());
         for (path, edit) in edits.iter() {
-            let place = builder.path(path);
             builder.operators += 1;
             match edit {
-                Edit::Set(value) => sets.push(format!("{place} = {}", builder.value(value.clone()))),
-                Edit::Remove => removes.push(place),
+                Edit::Set(value) => {
+                    sets.push_str(if sets.is_empty() { "SET " } else { ", " });
+                    builder.path(&mut sets, path);
+                    sets.push_str(" = ");
+                    builder.value(&mut sets, value.clone());
+                }
+                Edit::Remove => {
+                    removes.push_str(if removes.is_empty() { "REMOVE " } else { ", " });
+                    builder.path(&mut removes, path);
+                }
             }
         }
-        let clauses = [("SET", sets), ("REMOVE", removes)];
-        let clauses = clauses.iter().filter(|(_, places)| !places.is_empty());
-        let clauses: Vec<_> = clauses.map(|(verb, places)| format!("{verb} {}", places.join(", "))).collect();
-        builder.expressions.update = clauses.join(" ");
+        if !sets.is_empty() && !removes.is_empty() {
+            sets.push(' ');
+        }
+        builder.expressions.update = sets + &removes;
         builder.expressions.condition = condition;
         builder
     }
@@ -110,47 +119,58 @@ impl Builder {
         update.len().max(condition.len()) <= MAX_EXPRESSION_BYTES && self.operators <= MAX_OPERATORS
     }
 
-    fn clause(&mut self, seen: &Seen) -> String {
-        let place = self.path(&seen.path);
+    fn clause(&mut self, text: &mut String, seen: &'n Seen) {
+        let function = match &seen.found {
+            SeenAs::Absent => "attribute_not_exists(",
+            SeenAs::Present => "attribute_exists(",
+            SeenAs::Type(_) => "attribute_type(",
+            SeenAs::Value(_) => "",
+        };
+        text.push_str(function);
+        self.path(text, &seen.path);
         match &seen.found {
-            SeenAs::Absent => format!("attribute_not_exists({place})"),
-            SeenAs::Present => format!("attribute_exists({place})"),
-            SeenAs::Type(kind) => format!("attribute_type({place}, {})", self.type_name(*kind)),
-            SeenAs::Value(value) => format!("{place} = {}", self.value(value.clone())),
+            SeenAs::Absent | SeenAs::Present => text.push(')'),
+            SeenAs::Type(kind) => {
+                text.push_str(", ");
+                self.value(text, AttributeValue::S(kind.as_str().to_owned()));
+                text.push(')');
+            }
+            SeenAs::Value(value) => {
+                text.push_str(" = ");
+                self.value(text, value.clone());
+            }
         }
     }
 
-    fn path(&mut self, path: &Path) -> String {
-        let mut place = self.name(path.root());
+    fn path(&mut self, text: &mut String, path: &'n Path) {
+        self.name(text, path.root());
         for element in path.below() {
-            let _infallible = match element {
+            match element {
                 PathElement::Name(name) => {
-                    let name = self.name(name);
-                    write!(place, ".{name}")
+                    text.push('.');
+                    self.name(text, name);
                 }
-                PathElement::Index(index) => write!(place, "[{index}]"),
-            };
+                PathElement::Index(index) => {
+                    let _infallible = write!(text, "[{index}]");
+                }
+            }
         }
-        place
     }
 
-    fn name(&mut self, name: &str) -> String {
-        if let Some(placeholder) = self.placeholders.get(name) {
-            return placeholder.clone();
+    /// A name has one placeholder, however often it occurs.
+    fn name(&mut self, text: &mut String, name: &'n str) {
+        let next = self.placeholders.len();
+        let number = *self.placeholders.entry(name).or_insert(next);
+        let start = text.len();
+        let _infallible = write!(text, "#{number}");
+        if number == next {
+            self.expressions.names.insert(text[start..].to_owned(), name.to_owned());
         }
-        let placeholder = format!("#{}", self.placeholders.len());
-        self.placeholders.insert(name.to_owned(), placeholder.clone());
-        self.expressions.names.insert(placeholder.clone(), name.to_owned());
-        placeholder
     }
 
-    fn type_name(&mut self, kind: AttributeType) -> String {
-        self.value(AttributeValue::S(kind.as_str().to_owned()))
-    }
-
-    fn value(&mut self, value: AttributeValue) -> String {
-        let placeholder = format!(":{}", self.expressions.values.len());
-        self.expressions.values.insert(placeholder.clone(), value);
-        placeholder
+    fn value(&mut self, text: &mut String, value: AttributeValue) {
+        let start = text.len();
+        let _infallible = write!(text, ":{}", self.expressions.values.len());
+        self.expressions.values.insert(text[start..].to_owned(), value);
     }
 }

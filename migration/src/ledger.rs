@@ -131,6 +131,15 @@ impl Ledger {
         .await
     }
 
+    /// Takes an entry out, if it is there.
+    pub(crate) async fn delete(&self, run: &RunId, entry: Entry) -> Result<(), Error> {
+        patiently(&Meter::default(), async || {
+            let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key(run, entry)));
+            delete.send().await.map(drop).map_err(|error| Error::from_sdk("DeleteItem on the ledger", error))
+        })
+        .await
+    }
+
     /// Reads an entry.
     pub(crate) async fn get<T: DeserializeOwned>(&self, run: &RunId, entry: Entry) -> Result<Option<T>, Error> {
         let output = patiently(&Meter::default(), async || {

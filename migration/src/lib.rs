@@ -17,7 +17,7 @@ pub mod local;
 mod patience;
 pub mod plan;
 pub mod prepare;
-mod prewarm;
+pub mod prewarm;
 pub mod segment;
 mod services;
 pub mod summary;

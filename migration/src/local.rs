@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::error::{Error, Kind};
 use crate::ledger::Entry;
-use crate::plan::Plan;
+use crate::plan::{Plan, RunId};
 use crate::prepare::OfRun;
 use crate::segment;
 use crate::services::Services;
@@ -36,6 +36,19 @@ pub async fn run(services: Arc<Services>, plan: &Plan, objects: impl ObjectStore
         Some(summary) => Ok(summary),
         None => Err(unreported(outcome)),
     }
+}
+
+/// Takes up a run that has stopped or died: what its checkpoints say is done is not read again.
+pub async fn resume(
+    services: Arc<Services>,
+    run_id: &RunId,
+    objects: impl ObjectStore + 'static,
+) -> Result<Summary, Error> {
+    let plan = services.plan(run_id).await?;
+    // They are of the attempt before.
+    services.ledger.delete(run_id, Entry::Report).await?;
+    services.ledger.delete(run_id, Entry::WorkerError).await?;
+    run(services, &plan, objects).await
 }
 
 /// Why there is no summary.

@@ -49,7 +49,10 @@ where
         .with_max_delay(LONGEST_WAIT)
         .with_max_times(MAX_RETRIES)
         .with_jitter();
-    attempt.retry(waits).when(|error: &Error| error.kind().is_transient()).notify(|error, _| meter.note(error)).await
+    let attempts = attempt.retry(waits).when(|error: &Error| error.kind().is_transient());
+    // Boxed: a call of the SDK is kilobytes of future, which the worker would set aside for every item of a page,
+    // those that it doesn't write included.
+    Box::pin(attempts.notify(|error, _| meter.note(error))).await
 }
 
 /// What every client of the domain is made with: no retries of its own, and nothing that a small JSON answer

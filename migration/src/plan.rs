@@ -2,6 +2,7 @@
 //! input, and every worker reads it from the ledger.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use rand::SeedableRng;
@@ -11,7 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::{Definition, KeySchema};
 use crate::error::Error;
+use crate::ledger::{Entry, Ledger};
 use crate::table::Table;
+
+/// The plan of a run, from the ledger.
+pub async fn read(ledger: &Ledger, run: &RunId) -> Result<Option<Plan>, Error> {
+    ledger.get(run, Entry::Plan).await
+}
 
 /// A run's name: the migration's, and when it started.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +32,11 @@ impl fmt::Display for RunId {
 }
 
 impl RunId {
+    /// The run that a person has named.
+    pub fn named(name: &str) -> Self {
+        Self(name.to_owned())
+    }
+
     /// `tidy-movies-20261120T093000123Z`: unique for runs that a person starts, and in order.
     pub fn new(migration: &str, now: Timestamp) -> Self {
         Self(format!("{migration}-{}", now.strftime("%Y%m%dT%H%M%S%3fZ")))
@@ -60,6 +72,9 @@ pub struct Plan {
     pub run: RunId,
     /// Where it runs.
     pub engine: Engine,
+    /// The embedded engine's database file; `None` for a temporary one, and for a real table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database: Option<PathBuf>,
     /// When it started: the `${now}` of every item.
     pub now: Timestamp,
     /// What it does.
@@ -93,6 +108,7 @@ impl Plan {
         Ok(Self {
             run: RunId::new(&definition.migration, now),
             engine,
+            database: None,
             now,
             key: table.key.clone(),
             children,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::capacity::{self, Capacity};
 use crate::error::Error;
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Ledger};
 use crate::plan::RunId;
 use crate::services::Services;
 use crate::table::Table;
@@ -27,17 +27,26 @@ struct Raised {
 
 /// Writes down the table's capacity, then raises it to what the plan asks for. Nothing is lowered.
 ///
-/// What is written down first stays: a second call, after an answer that was lost, must not take the raised
-/// capacity for the old one.
+/// What is written down stays until it is put back: a second call, after an answer that was lost, must not take
+/// the raised capacity for the old one. A run that is resumed has put it back, and writes it down anew.
 pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, Error> {
     let plan = services.plan(run).await?;
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
     let Some(raised) = raised else { return Ok(Ready { ready: table.is_active }) };
-    let before = Raised { before: table.capacity.clone(), restored: false };
-    services.ledger.put_first(run, Entry::Capacity, &before).await?;
+    let noted: Option<Raised> = services.ledger.get(run, Entry::Capacity).await?;
+    if noted.is_none_or(|noted| noted.restored) {
+        let before = Raised { before: table.capacity.clone(), restored: false };
+        services.ledger.put(run, Entry::Capacity, &before).await?;
+    }
     capacity::set(&services.source, &table.name, &raised).await?;
     check(services, run).await
+}
+
+/// What a run has raised and not put back: the capacity from before.
+pub async fn still_raised(ledger: &Ledger, run: &RunId) -> Result<Option<Capacity>, Error> {
+    let raised: Option<Raised> = ledger.get(run, Entry::Capacity).await?;
+    Ok(raised.filter(|raised| !raised.restored).map(|raised| raised.before))
 }
 
 /// Asks whether the table and its indexes are active.

@@ -9,8 +9,8 @@ use tokio::sync::OnceCell;
 
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
-use crate::ledger::{Entry, Ledger};
-use crate::plan::{Plan, RunId};
+use crate::ledger::Ledger;
+use crate::plan::{self, Plan, RunId};
 use crate::transform::Functions;
 
 /// Everything outside of the domain that its tasks reach.
@@ -89,8 +89,7 @@ impl Services {
     }
 
     async fn read_plan(&self, run: &RunId) -> Result<Arc<Plan>, Error> {
-        let plan: Option<Plan> = self.ledger.get(run, Entry::Plan).await?;
-        plan.map(Arc::new).ok_or_else(|| {
+        plan::read(&self.ledger, run).await?.map(Arc::new).ok_or_else(|| {
             Error::new(Kind::NotFound, format!("expected the plan of run {run} in the ledger, found none"))
         })
     }

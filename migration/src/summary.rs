@@ -97,15 +97,7 @@ impl ToleratedFailures {
 /// Adds up the run, writes its report to the ledger, and returns it.
 pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Summary, Error> {
     let plan = services.plan(&ending.run).await?;
-    let mut counts = Counts::default();
-    let mut succeeded = 0;
-    services
-        .ledger
-        .each_segment(&ending.run, |checkpoint: Checkpoint| {
-            counts += checkpoint.counts;
-            succeeded += u32::from(checkpoint.done);
-        })
-        .await?;
+    let SoFar { counts, segments_done: succeeded } = so_far(&services.ledger, &ending.run).await?;
     let total = plan.definition.segments.get();
     let tolerated = plan.definition.tolerated_failures;
     let share = tolerated.percentage.get();
@@ -131,6 +123,27 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
     let summary = Summary { run: ending.run, engine: plan.engine, status, failure, segments, counts, seconds };
     services.ledger.put(&summary.run, Entry::Report, &summary).await?;
     Ok(summary)
+}
+
+/// How far a run has come, by its checkpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct SoFar {
+    /// The items of the pages that are done.
+    pub counts: Counts,
+    /// The segments that are done.
+    pub segments_done: u32,
+}
+
+/// Adds up the checkpoints of a run.
+pub async fn so_far(ledger: &Ledger, run: &RunId) -> Result<SoFar, Error> {
+    let mut so_far = SoFar::default();
+    ledger
+        .each_segment(run, |checkpoint: Checkpoint| {
+            so_far.counts += checkpoint.counts;
+            so_far.segments_done += u32::from(checkpoint.done);
+        })
+        .await?;
+    Ok(so_far)
 }
 
 /// The summary of a run that has ended.

@@ -82,7 +82,6 @@ impl<'w> Writer<'w> {
     pub async fn write(&self, mut item: Item) -> Result<Written, Error> {
         let mut written = Written { outcome: Outcome::Unchanged, conflicts: 0, write_units: 0.0, read_units: 0.0 };
         let mut last_edits: Option<Edits> = None;
-        let key = self.key(&item);
         let unanswered = AtomicBool::new(false);
         loop {
             let verdict = match self.transform.apply(&item) {
@@ -107,6 +106,7 @@ impl<'w> Writer<'w> {
                 Ok(expressions) => expressions,
                 Err(failure) => return Ok(written.with(Outcome::Failed(failure))),
             };
+            let key = self.key(&item);
             let attempt = match &edits {
                 Some(_) => {
                     patiently(self.meter, async || noting(&unanswered, self.update(&key, &expressions).await)).await

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -12,9 +13,14 @@ use super::Item;
 const MAX_DEPTH: usize = 32;
 
 /// A place inside an item: an attribute's name, then names and list indexes below it.
+///
+/// Shared, since it is noted with every look at every item: a clone copies no text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Path {
+pub struct Path(Arc<Steps>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Steps {
     root: String,
     below: Vec<PathElement>,
 }
@@ -29,57 +35,60 @@ pub enum PathElement {
 }
 
 impl Path {
+    fn new(root: String, below: Vec<PathElement>) -> Self {
+        Self(Arc::new(Steps { root, below }))
+    }
+
     /// The path to a whole attribute. The name is taken as it is: it may hold dots.
     pub fn attribute(name: impl Into<String>) -> Self {
-        Self { root: name.into(), below: Vec::new() }
+        Self::new(name.into(), Vec::new())
     }
 
     /// The name of the attribute that the path starts at.
     pub fn root(&self) -> &str {
-        &self.root
+        &self.0.root
     }
 
     /// The steps below that attribute.
     pub fn below(&self) -> &[PathElement] {
-        &self.below
+        &self.0.below
     }
 
     /// This path, one step further.
     pub fn child(&self, element: PathElement) -> Self {
-        let mut child = self.clone();
-        child.below.push(element);
-        child
+        let below = self.below().iter().cloned().chain(std::iter::once(element));
+        Self::new(self.0.root.clone(), below.collect())
     }
 
     /// The path without its last step, and that step; `None` for a whole attribute.
     pub fn split_last(&self) -> Option<(Self, &PathElement)> {
-        let (last, below) = self.below.split_last()?;
-        Some((Self { root: self.root.clone(), below: below.to_vec() }, last))
+        let (last, below) = self.below().split_last()?;
+        Some((Self::new(self.0.root.clone(), below.to_vec()), last))
     }
 
     /// Whether the path names a list's element.
     pub fn ends_in_index(&self) -> bool {
-        matches!(self.below.last(), Some(PathElement::Index(_)))
+        matches!(self.below().last(), Some(PathElement::Index(_)))
     }
 
     /// Whether one of the two lies at or below the other.
     pub fn overlaps(&self, other: &Self) -> bool {
-        self.root == other.root && self.below.iter().zip(&other.below).all(|(a, b)| a == b)
+        self.root() == other.root() && self.below().iter().zip(other.below()).all(|(a, b)| a == b)
     }
 
     /// Whether `other` lies at this path or below it.
     pub fn covers(&self, other: &Self) -> bool {
-        self.below.len() <= other.below.len() && self.overlaps(other)
+        self.below().len() <= other.below().len() && self.overlaps(other)
     }
 
     /// What stands at the path in `item`.
     pub fn get<'i>(&self, item: &'i Item) -> Option<&'i AttributeValue> {
-        self.get_below(item.get(&self.root)?)
+        self.get_below(item.get(self.root())?)
     }
 
     /// What stands at the path when `attribute` is the value of its root.
     pub fn get_below<'v>(&self, attribute: &'v AttributeValue) -> Option<&'v AttributeValue> {
-        self.below.iter().try_fold(attribute, |value, element| match (element, value) {
+        self.below().iter().try_fold(attribute, |value, element| match (element, value) {
             (PathElement::Name(name), AttributeValue::M(map)) => map.get(name),
             (PathElement::Index(index), AttributeValue::L(list)) => list.get(*index),
             _ => None,
@@ -88,7 +97,7 @@ impl Path {
 
     /// As [`Path::get_below`], to be changed.
     pub fn get_below_mut<'v>(&self, attribute: &'v mut AttributeValue) -> Option<&'v mut AttributeValue> {
-        self.below.iter().try_fold(attribute, |value, element| match (element, value) {
+        self.below().iter().try_fold(attribute, |value, element| match (element, value) {
             (PathElement::Name(name), AttributeValue::M(map)) => map.get_mut(name),
             (PathElement::Index(index), AttributeValue::L(list)) => list.get_mut(*index),
             _ => None,
@@ -98,8 +107,8 @@ impl Path {
 
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_name(f, &self.root)?;
-        for element in &self.below {
+        write_name(f, self.root())?;
+        for element in self.below() {
             match element {
                 PathElement::Name(name) => {
                     f.write_str(".")?;
@@ -131,7 +140,7 @@ impl FromStr for Path {
         if below.len() >= MAX_DEPTH {
             return Err(wrong("DynamoDB nests at most 32 levels"));
         }
-        Ok(Self { root, below })
+        Ok(Self::new(root, below))
     }
 }
 

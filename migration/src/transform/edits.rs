@@ -108,13 +108,22 @@ fn compare(path: Path, old: Option<&AttributeValue>, new: Option<&AttributeValue
         (None, None) => {}
         (Some(_), None) => edits.push((path, Edit::Remove)),
         (Some(AttributeValue::M(old)), Some(AttributeValue::M(new))) => {
-            let mut names: Vec<_> = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name))).collect();
-            names.sort_unstable();
-            for name in names {
+            let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
+            // Most entries are the same: a path is made only for those that aren't.
+            let mut changed: Vec<_> = names.filter(|name| !same(old.get(*name), new.get(*name))).collect();
+            changed.sort_unstable();
+            for name in changed {
                 compare(path.child(PathElement::Name(name.clone())), old.get(name), new.get(name), edits);
             }
         }
         (Some(old), Some(new)) if same_value(old, new) => {}
         (_, Some(new)) => edits.push((path, Edit::Set(new.clone()))),
+    }
+}
+
+fn same(old: Option<&AttributeValue>, new: Option<&AttributeValue>) -> bool {
+    match (old, new) {
+        (Some(old), Some(new)) => same_value(old, new),
+        (old, new) => old.is_none() && new.is_none(),
     }
 }

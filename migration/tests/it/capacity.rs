@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
@@ -9,12 +10,15 @@ use aws_sdk_dynamodb::types::{
     Projection, ProjectionType, ProvisionedThroughput, ScalarAttributeType,
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use embedded::Options;
+use migration::Task;
 use migration::capacity::{Capacity, Units};
 use migration::summary::Status;
 use migration::table::Table;
+use migration::transform::Functions;
 use serde_json::{Value, json};
 
-use crate::tap::{Answer, Forward, Recorder, Request, Tap};
+use crate::tap::{Answer, Forward, Recorder, Request, Tap, refusal};
 use crate::world::{Billing, TABLE, World, things};
 
 const RENAME: &str = "transform: [ { rename: { path: old, to: new } } ]";
@@ -120,6 +124,59 @@ impl Tap for LostRaise {
         }
         answer
     }
+}
+
+/// While a table is being raised DescribeTable still shows what stood before. That is no sign that nothing is to
+/// be put back. The time is virtual.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_fails_while_the_table_is_being_raised_waits_and_puts_it_back() {
+    let update_takes = Duration::from_secs(20);
+    let mut world = World::with(Options::default().update_takes(update_takes), SMALL, things(20)).await;
+    world.tap = Some(Arc::new(RefusedRaise::default()));
+    let summary = world.run(&format!("prewarm: {{ read_units: 700, write_units: 9000 }}\n{RENAME}")).await;
+    assert_eq!((summary.status, summary.counts.scanned), (Status::Failed, 0));
+    tokio::time::sleep(update_takes).await;
+    assert_units(&world, 100, 5_000).await;
+}
+
+/// The raise has begun, and the run is told that it may not.
+#[derive(Default)]
+struct RefusedRaise(AtomicBool);
+
+#[async_trait]
+impl Tap for RefusedRaise {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        let answer = forward.await;
+        if request.operation == "UpdateTable" && !self.0.swap(true, Ordering::Relaxed) {
+            return Ok(refusal("AccessDeniedException"));
+        }
+        answer
+    }
+}
+
+/// A run that was killed after the raise is taken up again: what stood before it is still what is put back.
+#[tokio::test]
+async fn a_second_prewarm_does_not_take_the_raised_capacity_for_the_old_one() {
+    let world = World::new(SMALL, things(1)).await;
+    let plan = world.plan(&format!("prewarm: {{ read_units: 700, write_units: 9000 }}\n{RENAME}")).await;
+    let services = world.services(Functions::new());
+    let of_run = json!({ "run": plan.run });
+    Task::Prepare.run(&services, serde_json::to_value(&plan).unwrap(), None).await.unwrap();
+    assert_units(&world, 100, 5_000).await;
+    Task::Prewarm.run(&services, of_run.clone(), None).await.unwrap();
+    assert_units(&world, 700, 9_000).await;
+    // Somebody lowers the table meanwhile, so that there is something to raise again.
+    set_units(&world, 300, 9_000).await;
+    Task::Prewarm.run(&services, of_run.clone(), None).await.unwrap();
+    assert_units(&world, 700, 9_000).await;
+    Task::Restore.run(&services, of_run, None).await.unwrap();
+    assert_units(&world, 100, 5_000).await;
+}
+
+async fn set_units(world: &World, read: i64, write: i64) {
+    let units = ProvisionedThroughput::builder().read_capacity_units(read).write_capacity_units(write);
+    let update = world.client.update_table().table_name(TABLE).provisioned_throughput(units.build().unwrap());
+    update.send().await.unwrap();
 }
 
 /// A write to the table is a write to its index, which throttles it: the index is raised with it, and put back.

@@ -6,6 +6,7 @@ mod backup;
 mod capacity;
 mod failures;
 mod interference;
+mod resume;
 mod scan;
 mod tap;
 mod world;

@@ -79,3 +79,9 @@ impl HttpConnector for Tapped<SharedHttpConnector> {
         })
     }
 }
+
+/// An answer of DynamoDB that refuses a request.
+pub(crate) fn refusal(code: &str) -> HttpResponse {
+    let body = serde_json::json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": code });
+    HttpResponse::new(400.try_into().unwrap(), body.to_string().into())
+}

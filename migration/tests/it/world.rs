@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use migration::definition::Definition;
 use migration::item::Item;
 use migration::item::json::{item_from_json, item_to_json};
-use migration::plan::{Engine, Plan};
+use migration::plan::{Engine, Plan, RunId};
 use migration::summary::Summary;
 use migration::table::Table;
 use migration::transform::Functions;
@@ -44,7 +44,11 @@ pub(crate) struct World {
 impl World {
     /// A table `things` with partition key `id` (S), and these items.
     pub(crate) async fn new(billing: Billing, items: Vec<Item>) -> Self {
-        let database = Embedded::temporary(Options::default()).unwrap();
+        Self::with(Options::default(), billing, items).await
+    }
+
+    pub(crate) async fn with(options: Options, billing: Billing, items: Vec<Item>) -> Self {
+        let database = Embedded::temporary(options).unwrap();
         let client = database.client();
         let create = client
             .create_table()
@@ -83,20 +87,32 @@ impl World {
     }
 
     pub(crate) async fn try_run(&self, steps: &str, functions: Functions) -> Result<Summary, migration::Error> {
+        let plan = self.plan(steps).await;
+        local::run(self.services(functions), &plan, MemoryObjects::new()).await
+    }
+
+    /// Takes up a run that has ended.
+    pub(crate) async fn resume(&self, run: &RunId) -> Summary {
+        local::resume(self.services(Functions::new()), run, MemoryObjects::new()).await.unwrap()
+    }
+
+    pub(crate) async fn plan(&self, steps: &str) -> Plan {
         let yaml = format!("migration: test\nsource: {{ table: {TABLE} }}\n{steps}");
         let definition = Definition::from_yaml(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let table = Table::describe(&self.client, TABLE).await.unwrap();
         self.runs.set(self.runs.get() + 1);
         let now = Timestamp::from_second(1_795_167_000 + self.runs.get() * 86_400).unwrap();
-        let plan = Plan::new(definition, &table, Engine::Embedded, 4, now).unwrap();
+        Plan::new(definition, &table, Engine::Embedded, 4, now).unwrap()
+    }
+
+    pub(crate) fn services(&self, functions: Functions) -> Arc<Services> {
         let config = migration::client_config(self.database.client_builder());
         let config = match &self.tap {
             Some(tap) => config.http_client(tapped(self.database.http_client(), tap.clone())),
             None => config,
         };
         let source = Client::from_conf(config.build());
-        let services = Services::new(source, self.ledger.clone(), functions, Timestamp::now);
-        local::run(Arc::new(services), &plan, MemoryObjects::new()).await
+        Arc::new(Services::new(source, self.ledger.clone(), functions, Timestamp::now))
     }
 
     /// The table's items as DynamoDB JSON, by their id.
