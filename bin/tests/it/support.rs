@@ -190,7 +190,7 @@ impl Running {
 
     /// Reads stderr until a line has `text` in it, and gives that line.
     pub(crate) fn wait_for_line(&mut self, text: &str) -> String {
-        while let Some(line) = self.lines.next() {
+        for line in self.lines.by_ref() {
             let line = line.unwrap();
             self.read.push(line.clone());
             if line.contains(text) {
