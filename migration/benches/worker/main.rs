@@ -2,7 +2,10 @@
 //!
 //! The segment worker runs as it does in its Lambda function, with the real SDK client, real signatures and real
 //! JSON, against a connector that answers at once. Beside it stands the SDK alone: the same requests, made
-//! of what was worked out before. Rounds of the two alternate; each figure is the median.
+//! of what was worked out before. Rounds of the two alternate; each figure is of the round with the median CPU time.
+//! Counting allocations costs both about a fifteenth of that.
+//!
+//! The aims, for 1,000 bytes: at most 100 us of CPU where an item changes, at most 15 us where it doesn't.
 #![allow(clippy::print_stdout, missing_docs, reason = "a report on a terminal")]
 
 mod aws;
@@ -102,7 +105,7 @@ impl Bench {
         for _ in 0..self.aws.pages() {
             let scan = self.client.scan().table_name("movies").segment(0).total_segments(1);
             let page = scan.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await.expect("a page");
-            assert_eq!(page.items().is_empty(), false);
+            assert!(!page.items().is_empty());
             let updates = stream::iter(&self.updates).map(|(key, expressions)| self.send_update(key, expressions));
             updates.buffer_unordered(WRITES_IN_FLIGHT).for_each(std::future::ready).await;
         }
@@ -168,6 +171,7 @@ fn plan(case: Case) -> Plan {
     Plan {
         run: RunId::new(&definition.migration, now),
         engine: Engine::Direct,
+        database: None,
         now,
         definition,
         key: KeySchema {
