@@ -20,6 +20,12 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Go on with a run that was stopped, failed or killed: what is done is not read again
+    Resume(ResumeArgs),
+    /// Put back the capacity that a run has raised and, because it was killed, not put back
+    Restore(RunArg),
+    /// Write the items that a run could not migrate to stdout, a JSON object a line: key, reason, segment
+    Failures(RunArg),
     /// Serve an embedded database on 127.0.0.1, for any AWS client
     Serve(ServeArgs),
     /// Write a table's items to stdout as DynamoDB JSON, one {"Item":{...}} a line
@@ -87,6 +93,21 @@ pub(crate) enum Output {
     Text,
     /// One JSON object
     Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ResumeArgs {
+    /// The run, as its first lines and its report name it
+    pub(crate) run: String,
+    /// What to write to stdout
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArg {
+    /// The run, as its first lines and its report name it
+    pub(crate) run: String,
 }
 
 #[derive(Debug, clap::Args)]

@@ -16,13 +16,16 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::commands::{export, migrate, serve};
+use crate::commands::{export, migrate, runs, serve};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
     let ended = match args.command {
         None => migrate::migrate(args.migrate).await,
+        Some(Command::Resume(args)) => runs::resume(args).await,
+        Some(Command::Restore(args)) => runs::restore(args).await,
+        Some(Command::Failures(args)) => runs::failures(args).await,
         Some(Command::Serve(args)) => serve::serve(args).await,
         Some(Command::Export(args)) => export::export(args).await,
     };

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use migration::plan::Plan;
+use migration::summary::SoFar;
 use migration::{Counts, Observer};
 
 use crate::show;
@@ -21,13 +22,16 @@ pub(crate) struct Progress {
 
 struct State {
     started: Instant,
-    shown: Instant,
+    /// When the last line was written, where there is no terminal.
+    shown: Option<Instant>,
+    /// Items that earlier attempts have scanned.
+    before: u64,
     counts: Counts,
     segments_done: u32,
 }
 
 impl Progress {
-    pub(crate) fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan, so_far: SoFar) -> Self {
         // DescribeTable's count is up to six hours old: 0 says nothing.
         let bar = match plan.expected_items {
             0 => ProgressBar::no_length(),
@@ -43,7 +47,16 @@ impl Progress {
             bar.set_style(style.progress_chars("━━─"));
         }
         let now = Instant::now();
-        let state = State { started: now, shown: now, counts: Counts::default(), segments_done: 0 };
+        // Rates and the time that is left are this attempt's; the position is the whole run's.
+        bar.set_position(so_far.counts.scanned);
+        bar.reset_eta();
+        let state = State {
+            started: now,
+            shown: None,
+            before: so_far.counts.scanned,
+            counts: Counts::default(),
+            segments_done: so_far.segments_done,
+        };
         Self { bar, segments: plan.definition.segments.get(), state: Mutex::new(state) }
     }
 
@@ -68,17 +81,20 @@ impl Observer for Progress {
         state.counts += *counts;
         state.segments_done += u32::from(done);
         // The table may hold more by now than DescribeTable knew.
-        if self.bar.length().is_some_and(|length| length < state.counts.scanned) {
-            self.bar.set_length(state.counts.scanned);
+        let scanned = state.before + state.counts.scanned;
+        if self.bar.length().is_some_and(|length| length < scanned) {
+            self.bar.set_length(scanned);
         }
-        self.bar.set_position(state.counts.scanned);
+        self.bar.set_position(scanned);
         let words = words(&state.counts, state.segments_done, self.segments, state.started.elapsed());
         if !self.bar.is_hidden() {
             self.bar.set_message(words);
-        } else if state.shown.elapsed() >= LINE_EVERY {
-            state.shown = Instant::now();
-            let left = HumanDuration(self.bar.eta());
-            show::line(format_args!("{left} left  {} items  {words}", HumanCount(state.counts.scanned)));
+        } else if state.shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY) {
+            state.shown = Some(Instant::now());
+            // Nothing is known yet of the time that is left when it is said to be none.
+            let left = Some(self.bar.eta()).filter(|left| !left.is_zero());
+            let left = left.map(|left| format!("{} left  ", HumanDuration(left))).unwrap_or_default();
+            show::line(format_args!("{left}{} items  {words}", HumanCount(scanned)));
         }
     }
 }

@@ -1,28 +1,22 @@
 //! The main job: a migration, rehearsed or real.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
-use migration::capacity::{self, Capacity};
 use migration::cost::Prices;
 use migration::definition::{Definition, Prewarm};
 use migration::plan::{Engine, Plan};
-use migration::summary::Summary;
 use migration::table::Table;
 use migration::transform::{Run, Transform};
-use migration::{Services, Stop, local};
 
-use crate::args::{EngineArg, MigrateArgs, Output};
+use crate::args::{EngineArg, MigrateArgs};
 use crate::commands::dry_run;
-use crate::engine::{self, LocalLedger, Objects, direct};
+use crate::commands::job::{Attempt, Job};
+use crate::engine::{self, direct};
 use crate::errors::{CliError, Ended};
-use crate::progress::Progress;
-use crate::report::{self, LISTED_FAILURES, Report};
 use crate::show;
-use crate::signals::Signals;
 
 /// Workers for each processor, where nobody says otherwise: most of a worker's time is waiting.
 const WORKERS_PER_PROCESSOR: u32 = 4;
@@ -45,7 +39,9 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     if args.dry_run {
         return dry_run::show(&client, &plan, &functions, &table, &prices, args.output).await;
     }
-    Job { args: &args, plan, table, client, prices }.run(functions).await
+    let plan = Plan { database: args.database.as_deref().map(std::path::absolute).transpose()?, ..plan };
+    let ledger = engine::new_ledger(&plan.run).await?;
+    Job { plan, table, client, prices, output: args.output, ledger, attempt: Attempt::First }.run().await
 }
 
 /// The migration as the file and the flags have it.
@@ -114,7 +110,7 @@ async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<(Engine,
 }
 
 /// Describes the table. An endpoint that doesn't answer is asked for about a minute, which is not done silently.
-async fn first_contact(client: &Client, table: &str) -> Result<Table, CliError> {
+pub(crate) async fn first_contact(client: &Client, table: &str) -> Result<Table, CliError> {
     let mut describing = pin!(Table::describe(client, table));
     match tokio::time::timeout(SILENCE, &mut describing).await {
         Ok(described) => Ok(described?),
@@ -123,93 +119,4 @@ async fn first_contact(client: &Client, table: &str) -> Result<Table, CliError> 
             Ok(describing.await?)
         }
     }
-}
-
-/// A run that is about to begin.
-struct Job<'j> {
-    args: &'j MigrateArgs,
-    plan: Plan,
-    table: Table,
-    client: Client,
-    prices: Prices,
-}
-
-impl Job<'_> {
-    async fn run(self, functions: migration::transform::Functions) -> Result<Ended, CliError> {
-        let signals = Signals::listen()?;
-        let LocalLedger { ledger, file, objects } = engine::local_ledger(&self.plan.run.to_string()).await?;
-        let raised = self.plan.definition.prewarm.and_then(|asked| capacity::raised(&self.table, asked));
-        self.say_plan(raised.as_ref());
-        let progress = Arc::new(Progress::new(&self.plan));
-        let mut services = Services::new(self.client.clone(), ledger.clone(), functions, Timestamp::now);
-        services.observer = progress.clone();
-        let stop = services.stop.clone();
-        let ran = tokio::select! {
-            ran = local::run(Arc::new(services), &self.plan, Objects(objects)) => ran,
-            () = stopped_twice(signals, stop, &progress) => {
-                progress.finish();
-                return Err(CliError::failed(format!(
-                    "ended at once: writes that were under way may or may not have happened, and capacity may still \
-                     be raised; running the migration again is safe; the ledger is {}", file.display()
-                )));
-            }
-        };
-        progress.finish();
-        let summary = ran?;
-        let failures = ledger.failures(&summary.run, LISTED_FAILURES).await?;
-        let after = Table::describe(&self.client, &self.table.name).await?;
-        let mut notes = vec![format!("ledger      {}", file.display())];
-        if self.plan.engine == Engine::Embedded && self.args.database.is_none() {
-            notes.push("database    was a temporary one; --database FILE keeps it".into());
-        }
-        let report = Report {
-            summary: &summary,
-            table: &self.table.name,
-            before: &self.table.capacity,
-            raised: raised.as_ref(),
-            after: &after,
-            failures: &failures,
-            prices: &self.prices,
-            notes: &notes,
-        };
-        self.show(&summary, &report)?;
-        Ok(summary.status.into())
-    }
-
-    fn say_plan(&self, raised: Option<&Capacity>) {
-        let Plan { run, definition, concurrency, .. } = &self.plan;
-        let segments = definition.segments.get();
-        show::line(format_args!("run {run}: {segments} segments, {concurrency} at a time"));
-        match raised {
-            Some(raised) => show::line(format_args!(
-                "capacity is raised from {} to {} while the run lasts",
-                report::words(&self.table.capacity),
-                report::words(raised)
-            )),
-            None if definition.prewarm.is_some() => {
-                let capacity = report::words(&self.table.capacity);
-                show::line(format_args!("capacity stays as it is ({capacity}): it is as much as was asked for"));
-            }
-            None => {}
-        }
-    }
-
-    /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
-    fn show(&self, summary: &Summary, report: &Report<'_>) -> Result<(), CliError> {
-        match self.args.output {
-            Output::Text => show::output(report.lines().join("\n")),
-            Output::Json => {
-                report.lines().iter().for_each(show::line);
-                show::output(report::json(summary))
-            }
-        }
-    }
-}
-
-/// The first Ctrl-C stops in order; this ends with the second.
-async fn stopped_twice(mut signals: Signals, stop: Stop, progress: &Progress) {
-    signals.next().await;
-    stop.request();
-    progress.say("stopping: pages under way are finished, and capacity is put back; Ctrl-C again ends at once");
-    signals.next().await;
 }

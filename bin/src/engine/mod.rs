@@ -5,13 +5,19 @@ pub(crate) mod embedded;
 
 use std::path::PathBuf;
 
+use ::embedded::{Embedded, Options};
 use asl::interpret::{ObjectStore, ObjectSummary, TaskFailure};
+use aws_sdk_dynamodb::Client;
 use migration::Ledger;
+use migration::plan::RunId;
 
 use crate::errors::CliError;
 
 /// What the runs of a folder leave there.
 const FOLDER: &str = ".segue/runs";
+const EXTENSION: &str = ".db";
+/// Runs that an error message names.
+const LISTED_RUNS: usize = 5;
 const LEDGER_TABLE: &str = "segue-ledger";
 
 /// The ledger of one run, in a file of its own: a run that is killed leaves it behind, and two runs at a time
@@ -22,14 +28,47 @@ pub(crate) struct LocalLedger {
     pub(crate) objects: ::embedded::ObjectStore,
 }
 
-pub(crate) async fn local_ledger(run: &str) -> Result<LocalLedger, CliError> {
+/// The ledger of a run that is about to begin.
+pub(crate) async fn new_ledger(run: &RunId) -> Result<LocalLedger, CliError> {
     std::fs::create_dir_all(FOLDER)
         .map_err(|error| CliError::failed(format!("can't make the folder {FOLDER} for the run's ledger: {error}")))?;
-    let file = PathBuf::from(FOLDER).join(format!("{run}.db"));
-    let database = ::embedded::Embedded::open(&file, ::embedded::Options::default().enforce_capacity(false))?;
-    let client = migration::client_config(database.client_builder());
-    let ledger = Ledger::create(aws_sdk_dynamodb::Client::from_conf(client.build()), LEDGER_TABLE).await?;
+    let (database, client, file) = open_ledger(run)?;
+    let ledger = Ledger::create(client, LEDGER_TABLE).await?;
     Ok(LocalLedger { ledger, objects: database.object_store(), file })
+}
+
+/// The ledger that a run has left in this folder.
+pub(crate) fn existing_ledger(run: &RunId) -> Result<LocalLedger, CliError> {
+    let known = known_runs()?;
+    if !known.contains(&run.to_string()) {
+        let newest = known.iter().rev().take(LISTED_RUNS).map(|run| format!("\n  {run}")).collect::<String>();
+        let found = if newest.is_empty() { " none".into() } else { newest };
+        return Err(CliError::usage(format!(
+            "expected a run of this folder ({FOLDER}), found no {run}; there are:{found}"
+        )));
+    }
+    let (database, client, file) = open_ledger(run)?;
+    Ok(LocalLedger { ledger: Ledger::new(client, LEDGER_TABLE), objects: database.object_store(), file })
+}
+
+fn open_ledger(run: &RunId) -> Result<(Embedded, Client, PathBuf), CliError> {
+    let file = PathBuf::from(FOLDER).join(format!("{run}{EXTENSION}"));
+    let database = Embedded::open(&file, Options::default().enforce_capacity(false))?;
+    let client = Client::from_conf(migration::client_config(database.client_builder()).build());
+    Ok((database, client, file))
+}
+
+/// The runs of this folder, by name: those of one migration in the order of their starts.
+fn known_runs() -> Result<Vec<String>, CliError> {
+    let entries = match std::fs::read_dir(FOLDER) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names = names.collect::<std::io::Result<Vec<_>>>()?;
+    let mut runs: Vec<_> = names.iter().filter_map(|name| name.strip_suffix(EXTENSION)).map(str::to_owned).collect();
+    runs.sort_unstable();
+    Ok(runs)
 }
 
 /// The folder beside the ledger, where a state machine sees S3. There is one bucket.

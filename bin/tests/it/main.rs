@@ -11,6 +11,7 @@ mod real_data;
 mod refused;
 mod refused_data;
 mod refused_tables;
+mod resumed;
 mod served;
 mod stopped;
 mod support;

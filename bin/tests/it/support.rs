@@ -167,7 +167,7 @@ fn steady(text: &str) -> String {
         (r"after \d+\.\d s", "after [seconds] s"),
         (r"\$\d+\.\d{4} for the raised", "[dollars] for the raised"),
         (r"\d+ at a time", "[workers] at a time"),
-        (r"(?m)^\S+ items  .*items/s.*\n", ""),
+        (r"(?m)^.* items  .*items/s.*\n?", ""),
     ];
     filters.iter().fold(text.to_owned(), |text, (pattern, with)| {
         Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()

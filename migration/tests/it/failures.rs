@@ -1,10 +1,11 @@
 //! R19, R20: an item that can't be migrated is recorded and counted, held against what is tolerated, and its
 //! values are shown nowhere.
 
-use migration::Kind;
+use asl::interpret::MemoryObjects;
 use migration::segment::FailedItem;
 use migration::summary::Status;
 use migration::transform::{Change, Failure, Functions, ItemView, Run};
+use migration::{Kind, local};
 use serde_json::json;
 
 use crate::world::{Billing, World, assert_adds_up, item, things};
@@ -77,4 +78,17 @@ async fn a_function_that_panics_fails_the_run_in_order() {
     let summary = world.try_run(steps, Functions::new().with("panics", panics)).await.unwrap();
     assert_eq!((summary.status, summary.failure.unwrap().error.as_str()), (Status::Failed, Kind::Panicked.name()));
     crate::capacity::assert_units(&world, 100, 50).await;
+}
+
+/// DescribeTable's count is up to six hours old. Where it says nothing no worker gives up; the summary knows.
+#[tokio::test]
+async fn the_last_word_is_the_summarys() {
+    let world = with_poison().await;
+    let mut plan = world.plan(&format!("{COUNT}\ntolerated_failures: {{ percentage: 9 }}")).await;
+    plan.expected_items = 0;
+    let summary = local::run(world.services(Functions::new()), &plan, MemoryObjects::new()).await.unwrap();
+    assert_eq!((summary.segments.succeeded, summary.counts.failed), (4, 10));
+    let failure = summary.failure.unwrap();
+    assert_eq!((summary.status, failure.error.as_str()), (Status::Failed, Kind::TooManyFailedItems.name()));
+    assert_eq!(failure.reason, "10 of 100 items can't be migrated; 9 % are tolerated");
 }

@@ -1,0 +1,165 @@
+//! A run in this process, from its plan to its report.
+
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
+use migration::capacity::{self, Capacity};
+use migration::cost::Prices;
+use migration::plan::{Engine, Plan};
+use migration::summary::{SoFar, Summary};
+use migration::table::Table;
+use migration::{Services, Stop, local, prewarm, summary};
+
+use crate::args::Output;
+use crate::engine::{LocalLedger, Objects};
+use crate::errors::{CliError, Ended};
+use crate::progress::Progress;
+use crate::report::{self, LISTED_FAILURES, Report};
+use crate::show;
+use crate::signals::Signals;
+
+/// Whether a run begins, or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempt {
+    First,
+    Resumed,
+}
+
+/// A run that is about to begin, or to go on.
+pub(crate) struct Job {
+    pub(crate) plan: Plan,
+    pub(crate) table: Table,
+    pub(crate) client: Client,
+    pub(crate) prices: Prices,
+    pub(crate) output: Output,
+    pub(crate) ledger: LocalLedger,
+    pub(crate) attempt: Attempt,
+}
+
+/// The table's capacity around a run.
+struct Around {
+    before: Capacity,
+    raised: Option<Capacity>,
+}
+
+impl Job {
+    pub(crate) async fn run(self) -> Result<Ended, CliError> {
+        let signals = Signals::listen()?;
+        let LocalLedger { ledger, file, objects } = &self.ledger;
+        let so_far = summary::so_far(ledger, &self.plan.run).await?;
+        let around = self.capacity().await?;
+        self.say_plan(&around, so_far);
+        let progress = Arc::new(Progress::new(&self.plan, so_far));
+        let functions = functions::transforms::all();
+        let mut services = Services::new(self.client.clone(), ledger.clone(), functions, Timestamp::now);
+        services.observer = progress.clone();
+        let (stop, services) = (services.stop.clone(), Arc::new(services));
+        let run = async {
+            match self.attempt {
+                Attempt::First => local::run(services, &self.plan, Objects(objects.clone())).await,
+                Attempt::Resumed => local::resume(services, &self.plan.run, Objects(objects.clone())).await,
+            }
+        };
+        let ran = tokio::select! {
+            ran = run => ran,
+            () = stopped_twice(signals, stop, &progress) => {
+                progress.finish();
+                return Err(self.ended_at_once());
+            }
+        };
+        progress.finish();
+        let summary = ran?;
+        let failures = ledger.failures(&summary.run, LISTED_FAILURES).await?;
+        let after = Table::describe(&self.client, &self.table.name).await?;
+        let mut notes = vec![format!("ledger      {}", file.display())];
+        notes.extend(self.what_next(&summary));
+        let report = Report {
+            summary: &summary,
+            table: &self.table.name,
+            before: &around.before,
+            raised: around.raised.as_ref(),
+            after: &after,
+            failures: &failures,
+            prices: &self.prices,
+            notes: &notes,
+        };
+        self.show(&summary, &report)?;
+        Ok(summary.status.into())
+    }
+
+    /// A run that was killed has left its table raised: what stood before is in its ledger.
+    async fn capacity(&self) -> Result<Around, CliError> {
+        if let Some(before) = prewarm::still_raised(&self.ledger.ledger, &self.plan.run).await? {
+            return Ok(Around { before, raised: Some(self.table.capacity.clone()) });
+        }
+        let raised = self.plan.definition.prewarm.and_then(|asked| capacity::raised(&self.table, asked));
+        Ok(Around { before: self.table.capacity.clone(), raised })
+    }
+
+    fn say_plan(&self, around: &Around, so_far: SoFar) {
+        let Plan { run, definition, concurrency, .. } = &self.plan;
+        let segments = definition.segments.get();
+        let done = match self.attempt {
+            Attempt::First => String::new(),
+            Attempt::Resumed => format!(" of which {} are done", so_far.segments_done),
+        };
+        show::line(format_args!("run {run}: {segments} segments{done}, {concurrency} at a time"));
+        match &around.raised {
+            Some(raised) => show::line(format_args!(
+                "capacity is raised from {} to {} while the run lasts",
+                report::words(&around.before),
+                report::words(raised)
+            )),
+            None if definition.prewarm.is_some() => {
+                let capacity = report::words(&around.before);
+                show::line(format_args!("capacity stays as it is ({capacity}): it is as much as was asked for"));
+            }
+            None => {}
+        }
+    }
+
+    fn is_gone_afterwards(&self) -> bool {
+        self.plan.engine == Engine::Embedded && self.plan.database.is_none()
+    }
+
+    fn what_next(&self, summary: &Summary) -> Option<String> {
+        if self.is_gone_afterwards() {
+            return Some("database    was a temporary one; --database FILE keeps it".into());
+        }
+        let is_unfinished = summary.segments.failed > 0;
+        is_unfinished.then(|| format!("to go on    run resume {}", summary.run))
+    }
+
+    fn ended_at_once(&self) -> CliError {
+        let run = &self.plan.run;
+        let next = if self.is_gone_afterwards() {
+            "the database was a temporary one, and is gone".to_owned()
+        } else {
+            format!(
+                "writes that were under way may or may not have happened, and capacity may still be raised; \
+                 `run resume {run}` goes on, `run restore {run}` puts the capacity back"
+            )
+        };
+        CliError::failed(format!("ended at once: {next}"))
+    }
+
+    /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
+    fn show(&self, summary: &Summary, report: &Report<'_>) -> Result<(), CliError> {
+        match self.output {
+            Output::Text => show::output(report.lines().join("\n")),
+            Output::Json => {
+                report.lines().iter().for_each(show::line);
+                show::output(report::json(summary))
+            }
+        }
+    }
+}
+
+/// The first Ctrl-C stops in order; this ends with the second.
+async fn stopped_twice(mut signals: Signals, stop: Stop, progress: &Progress) {
+    signals.next().await;
+    stop.request();
+    progress.say("stopping: pages under way are finished, and capacity is put back; Ctrl-C again ends at once");
+    signals.next().await;
+}

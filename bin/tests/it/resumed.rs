@@ -1,0 +1,94 @@
+//! A run that was stopped or killed is taken up again where its last pages ended.
+
+use serde_json::{Value, json};
+
+use crate::main_job::count;
+use crate::support::{Ended, Folder, Running, Served, lines};
+
+const STEPS: &str = "- increment: { path: n, by: 1, marker: counted }";
+const ITEMS: u64 = 1_500;
+
+fn items() -> Vec<Value> {
+    (0..ITEMS).map(|n| json!({ "id": { "S": format!("{n:05}") }, "n": { "N": n.to_string() } })).collect()
+}
+
+/// The only run of a folder.
+fn the_run(folder: &Folder) -> String {
+    let runs = folder.path().join(".segue/runs");
+    let names = std::fs::read_dir(runs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut runs: Vec<_> = names.filter_map(|name| Some(name.strip_suffix(".db")?.to_owned())).collect();
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    runs.remove(0)
+}
+
+fn folder_with_table() -> Folder {
+    let folder = Folder::with_steps(STEPS);
+    folder.write("data.jsonl", lines(&items()));
+    assert_eq!(folder.run("--data data.jsonl --database table.db --dry-run").code, Some(0));
+    folder
+}
+
+/// Begins a run and kills it in the middle of its work.
+fn killed(folder: &Folder) {
+    let flags = "--database table.db --segments 300 --workers 2 --prewarm --prewarm-rcu 1500 --prewarm-wcu 1500";
+    let mut running = Running::start(folder.command(flags.split_whitespace()));
+    // The first page is done.
+    running.wait_for_line("items/s");
+    running.signal("KILL");
+    assert_eq!(running.end().code, None);
+}
+
+#[tokio::test]
+async fn a_run_that_was_killed_goes_on_and_counts_nothing_twice() {
+    let folder = folder_with_table();
+    killed(&folder);
+    let run = the_run(&folder);
+    let resumed = folder.run(&format!("resume {run} --output json"));
+    assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
+    assert_eq!(count(&resumed.json(), "scanned"), ITEMS);
+    for line in folder.export_lines("table.db", "things") {
+        let item: Value = serde_json::from_str(&line).unwrap();
+        let number: u64 = item["Item"]["id"]["S"].as_str().unwrap().parse().unwrap();
+        assert_eq!(item["Item"]["n"], json!({ "N": (number + 1).to_string() }));
+    }
+    assert_units(&folder, 1_000).await;
+    let again = folder.run(&format!("resume {run}"));
+    assert_eq!(again.code, Some(0));
+    assert!(again.stderr.contains("has succeeded: there is nothing to go on with"), "{}", again.stderr);
+}
+
+#[tokio::test]
+async fn the_capacity_of_a_killed_run_can_be_put_back_alone() {
+    let folder = folder_with_table();
+    killed(&folder);
+    let run = the_run(&folder);
+    let restored = folder.run(&format!("restore {run}"));
+    assert_eq!(restored.code, Some(0), "{}", restored.stderr);
+    assert_units(&folder, 1_000).await;
+    let again = folder.run(&format!("restore {run}"));
+    assert!(again.stderr.contains("has nothing to put back"), "{}", again.stderr);
+}
+
+#[test]
+fn a_run_that_is_not_there_is_refused_with_those_that_are() {
+    let folder = Folder::with_example();
+    let refused = |ended: &Ended| assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let none = folder.run("resume nobody");
+    refused(&none);
+    assert!(none.stderr.contains("found no nobody; there are: none"), "{}", none.stderr);
+    assert_eq!(folder.run("--items 20 --segments 2").code, Some(0));
+    let run = the_run(&folder);
+    for command in ["resume", "restore", "failures"] {
+        let ended = folder.run(&format!("{command} ../{run}"));
+        refused(&ended);
+        assert!(ended.stderr.contains(&run), "{}", ended.stderr);
+    }
+}
+
+async fn assert_units(folder: &Folder, units: i64) {
+    let served = Served::start(folder, "table.db");
+    let table = served.client.describe_table().table_name("things").send().await.unwrap().table.unwrap();
+    let found = table.provisioned_throughput.unwrap();
+    assert_eq!((found.read_capacity_units, found.write_capacity_units), (Some(units), Some(units)));
+    served.end("TERM");
+}
