@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{Builder, StalledStreamProtectionConfig};
 use backon::{ExponentialBuilder, Retryable};
 
@@ -17,6 +18,12 @@ use crate::error::{Error, Kind};
 const FIRST_WAIT: Duration = Duration::from_millis(25);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 const MAX_RETRIES: usize = 15;
+
+/// A handshake takes milliseconds; a packet or two may be lost on the way.
+const CONNECT_TIME: Duration = Duration::from_secs(3);
+/// DynamoDB answers within milliseconds, a page of 1 MB within a second. A connection that died silently would
+/// hold its worker for ever.
+const ANSWER_TIME: Duration = Duration::from_secs(30);
 
 /// Counts what the retries met.
 #[derive(Debug, Default)]
@@ -58,5 +65,9 @@ where
 /// What every client of the domain is made with: no retries of its own, and nothing that a small JSON answer
 /// doesn't need.
 pub fn client_config(builder: Builder) -> Builder {
-    builder.retry_config(RetryConfig::disabled()).stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).operation_attempt_timeout(ANSWER_TIME);
+    builder
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
