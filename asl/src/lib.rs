@@ -2,11 +2,13 @@
 //!
 //! - [`StateMachine`] and the states are plain data: built in Rust, or read from and written to JSON without loss.
 //! - [`validate()`] names everything that is wrong with a machine, each with its state.
+//! - [`mermaid`] draws a machine.
 //! - [`interpret`] runs a machine in this process as AWS Step Functions would, on a clock that is handed in.
 //!
 //! The query language is JSONPath. JSONata and `Assign` are carried where they fit the model; they are not
 //! evaluated, and the interpreter refuses a machine that has them.
 
+mod draw;
 pub mod interpret;
 mod intrinsic;
 mod machine;
@@ -22,6 +24,7 @@ mod template;
 mod validate;
 mod walk;
 
+pub use draw::mermaid;
 pub use machine::{Builder, Flow, QueryLanguage, StateMachine};
 pub use name::{ErrorName, StateName};
 pub use path::{JsonPath, PathError, ResultPath, Selection};

@@ -26,6 +26,8 @@ struct Args {
 enum Command {
     /// Write the cloud assembly, and the template as YAML to stdout
     Synth(SynthArgs),
+    /// Draw the state machine, as Mermaid on stdout
+    Graph,
 }
 
 #[derive(Debug, clap::Args)]
@@ -39,8 +41,11 @@ struct SynthArgs {
 }
 
 fn main() -> ExitCode {
-    let Args { command: Command::Synth(args) } = Args::parse();
-    match synth(&args) {
+    let done = match Args::parse().command {
+        Command::Synth(args) => synth(&args),
+        Command::Graph => graph(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _unwritable = writeln!(io::stderr(), "error: {error:#}");
@@ -60,13 +65,21 @@ fn synth(args: &SynthArgs) -> anyhow::Result<()> {
     assembly.write(out).with_context(|| format!("the cloud assembly can't be written to {}", out.display()))?;
     // The CDK CLI prints the template itself.
     if cdk_out.is_none() {
-        let yaml = serde_yaml::to_string(&template).context("the template can't be shown as YAML")?;
-        match io::stdout().write_all(yaml.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-            _ => {}
-        }
+        output(&serde_yaml::to_string(&template).context("the template can't be shown as YAML")?)?;
     }
     Ok(())
+}
+
+fn graph() -> anyhow::Result<()> {
+    output(&asl::mermaid(&migration::workflow::in_place()?))
+}
+
+/// A reader that has gone away is no failure.
+fn output(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 fn definition(file: &Path) -> anyhow::Result<Definition> {
@@ -87,5 +100,11 @@ mod tests {
     #[test]
     fn help_is_as_it_was_reviewed() {
         insta::assert_snapshot!("help", Args::command().term_width(100).render_long_help());
+    }
+
+    #[test]
+    fn the_picture_in_the_readme_is_the_one_that_graph_draws() {
+        let picture = asl::mermaid(&migration::workflow::in_place().unwrap());
+        assert!(include_str!("../../README.md").contains(&format!("```mermaid\n{picture}```")));
     }
 }
