@@ -42,6 +42,8 @@ pub(crate) enum CliError {
     Usage(String),
     /// Everything else.
     Failed(String),
+    /// A second Ctrl-C: the run was cut off.
+    CutOff(String),
 }
 
 impl CliError {
@@ -57,6 +59,7 @@ impl CliError {
         match self {
             Self::Usage(_) => ExitCode::from(2),
             Self::Failed(_) => ExitCode::FAILURE,
+            Self::CutOff(_) => Ended::Stopped.into(),
         }
     }
 }
@@ -64,7 +67,7 @@ impl CliError {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Usage(message) | Self::Failed(message) => f.write_str(message),
+            Self::Usage(message) | Self::Failed(message) | Self::CutOff(message) => f.write_str(message),
         }
     }
 }

@@ -42,7 +42,8 @@ pub(crate) async fn show(
 
 /// What the whole table would take, by the sample's shares.
 struct Estimate {
-    items: u64,
+    /// `None` where DescribeTable doesn't know yet: the figures are then the sample's.
+    items: Option<u64>,
     read_units: f64,
     write_units: f64,
     on_demand: f64,
@@ -53,8 +54,8 @@ struct Estimate {
 
 impl Estimate {
     fn of(outcome: &DryRun, plan: &Plan, table: &Table, prices: &Prices) -> Self {
-        let items = plan.expected_items.max(outcome.sampled);
-        let share = items as f64 / outcome.sampled.max(1) as f64;
+        let items = Some(plan.expected_items).filter(|items| *items >= outcome.sampled);
+        let share = items.unwrap_or(outcome.sampled) as f64 / outcome.sampled.max(1) as f64;
         let bytes = plan.expected_bytes.max(outcome.bytes) as f64;
         let (read_units, write_units) = (bytes / 4096.0 / 2.0, outcome.write_units as f64 * share);
         let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(table, asked));
@@ -94,12 +95,17 @@ fn json(outcome: &DryRun, estimate: &Estimate) -> serde_json::Value {
 }
 
 fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
-    let mut lines = vec![format!(
-        "dry run on {} of {} items of {}: nothing is written",
-        HumanCount(outcome.sampled),
-        HumanCount(estimate.items),
-        table.name
-    )];
+    let sampled = HumanCount(outcome.sampled);
+    let mut lines = vec![match estimate.items {
+        Some(items) => {
+            format!("dry run on {sampled} of {} items of {}: nothing is written", HumanCount(items), table.name)
+        }
+        None => format!(
+            "dry run on {sampled} items of {}: nothing is written (how many there are DescribeTable doesn't know yet: it \
+             counts every six hours; units and cost are those of the sample)",
+            table.name
+        ),
+    }];
     for (before, after) in &outcome.examples {
         lines.push(String::new());
         lines.extend(diff(&table.key, before, after.as_ref()));

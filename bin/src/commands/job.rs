@@ -141,7 +141,7 @@ impl Job {
                  `run resume {run}` goes on, `run restore {run}` puts the capacity back"
             )
         };
-        CliError::failed(format!("ended at once: {next}"))
+        CliError::CutOff(format!("ended at once: {next}"))
     }
 
     /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.

@@ -62,7 +62,7 @@ async fn a_second_ctrl_c_ends_at_once() {
     running.wait_for_line("stopping: ");
     running.signal("INT");
     let ended = running.end();
-    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
     assert!(ended.stdout.is_empty(), "{}", ended.stdout);
     assert!(ended.stderr.contains("ended at once: "), "{}", ended.stderr);
 }
