@@ -89,7 +89,7 @@ impl Observer for Progress {
         let words = words(&state.counts, state.segments_done, self.segments, state.started.elapsed());
         if !self.bar.is_hidden() {
             self.bar.set_message(words);
-        } else if state.shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY) {
+        } else if scanned > 0 && state.shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY) {
             state.shown = Some(Instant::now());
             // Nothing is known yet of the time that is left when it is said to be none.
             let left = Some(self.bar.eta()).filter(|left| !left.is_zero());
