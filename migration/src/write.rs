@@ -111,7 +111,9 @@ impl<'w> Writer<'w> {
                 Some(_) => {
                     patiently(self.meter, async || noting(&unanswered, self.update(&key, &expressions).await)).await
                 }
-                None => patiently(self.meter, async || self.delete(&key, &expressions).await).await,
+                None => {
+                    patiently(self.meter, async || noting(&unanswered, self.delete(&key, &expressions).await)).await
+                }
             };
             let now = match attempt {
                 Ok(Attempt::Done(write_units)) => {
@@ -128,7 +130,9 @@ impl<'w> Writer<'w> {
             // consumption"), and its error doesn't say how much.
             written.write_units += write_units(item_bytes(&item)) as f64;
             let Some(now) = self.current(now, &key, &mut written).await? else {
-                return Ok(written.with(Outcome::Gone));
+                // Gone by our own delete, if its answer was lost.
+                let ours = edits.is_none() && unanswered.load(Ordering::Relaxed);
+                return Ok(written.with(if ours { Outcome::Deleted } else { Outcome::Gone }));
             };
             item = now;
             last_edits = edits;

@@ -137,6 +137,13 @@ async fn a_lost_answer_is_no_second_write() {
 }
 
 #[tokio::test]
+async fn a_delete_whose_answer_is_lost_is_ours() {
+    let world = meddled(Meddling::LostAnswer).await;
+    let summary = world.run("transform: [ delete ]").await;
+    assert_eq!((summary.counts.deleted, summary.counts.gone), (30, 0));
+}
+
+#[tokio::test]
 async fn a_service_that_fails_is_asked_again() {
     let world = meddled(Meddling::Unavailable).await;
     let summary = world.run(RENAME).await;
