@@ -107,14 +107,7 @@ impl<'w> Writer<'w> {
                 Err(failure) => return Ok(written.with(Outcome::Failed(failure))),
             };
             let key = self.key(&item);
-            let attempt = match &edits {
-                Some(_) => {
-                    patiently(self.meter, async || noting(&unanswered, self.update(&key, &expressions).await)).await
-                }
-                None => {
-                    patiently(self.meter, async || noting(&unanswered, self.delete(&key, &expressions).await)).await
-                }
-            };
+            let attempt = self.attempt(&key, edits.is_none(), &expressions, &unanswered).await;
             let now = match attempt {
                 Ok(Attempt::Done(write_units)) => {
                     written.write_units += write_units;
@@ -154,6 +147,27 @@ impl<'w> Writer<'w> {
         names.filter_map(|name| Some((name.clone(), item.get(name)?.clone()))).collect()
     }
 
+    /// Sends the write until it is answered; notes in `unanswered` where one may have been carried out although
+    /// nobody said so.
+    async fn attempt(
+        &self,
+        key: &Item,
+        is_delete: bool,
+        expressions: &Expressions,
+        unanswered: &AtomicBool,
+    ) -> Result<Attempt, Error> {
+        patiently(self.meter, async || {
+            let attempt = match is_delete {
+                true => self.delete(key, expressions).await,
+                false => self.update(key, expressions).await,
+            };
+            let is_lost = attempt.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
+            unanswered.fetch_or(is_lost, Ordering::Relaxed);
+            attempt
+        })
+        .await
+    }
+
     async fn update(&self, key: &Item, expressions: &Expressions) -> Result<Attempt, Error> {
         let request = self.client.update_item().table_name(self.table).set_key(Some(key.clone()));
         let answer = request
@@ -165,7 +179,7 @@ impl<'w> Writer<'w> {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        attempt("UpdateItem", answer.map(|output| output.consumed_capacity), |error| match error {
+        answered("UpdateItem", answer.map(|output| output.consumed_capacity), |error| match error {
             UpdateItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone()),
             _ => None,
         })
@@ -181,7 +195,7 @@ impl<'w> Writer<'w> {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        attempt("DeleteItem", answer.map(|output| output.consumed_capacity), |error| match error {
+        answered("DeleteItem", answer.map(|output| output.consumed_capacity), |error| match error {
             DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone()),
             _ => None,
         })
@@ -211,19 +225,12 @@ impl Written {
     }
 }
 
-/// Notes an attempt that may have been carried out although it failed.
-fn noting(unanswered: &AtomicBool, attempt: Result<Attempt, Error>) -> Result<Attempt, Error> {
-    let is_lost = attempt.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
-    unanswered.fetch_or(is_lost, Ordering::Relaxed);
-    attempt
-}
-
 /// DynamoDB refuses an empty map of values.
 fn values(expressions: &Expressions) -> Option<HashMap<String, AttributeValue>> {
     (!expressions.values.is_empty()).then(|| expressions.values.clone())
 }
 
-fn attempt<E>(
+fn answered<E>(
     operation: &'static str,
     answer: Result<Option<ConsumedCapacity>, SdkError<E, HttpResponse>>,
     conflict: impl Fn(&E) -> Option<Option<Item>>,
