@@ -12,8 +12,8 @@ use migration::table::Table;
 use migration::transform::{Run, Transform};
 
 use crate::args::{EngineArg, MigrateArgs};
-use crate::commands::dry_run;
 use crate::commands::job::{Attempt, Job};
+use crate::commands::{dry_run, runs};
 use crate::engine::{self, direct};
 use crate::errors::{CliError, Ended};
 use crate::show;
@@ -32,6 +32,7 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         Transform::new(definition.clone(), key.clone(), &functions, Run { now })?;
     }
     let (engine, client) = connect(&args, &definition).await?;
+    runs::warn_of_raised_tables().await?;
     let table = first_contact(&client, definition.source.table.as_str()).await?;
     let plan = Plan::new(definition, &table, engine, workers(&args), now)?;
     // The same by the table's own key; a run would find out after its plan is written.

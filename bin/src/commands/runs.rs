@@ -17,6 +17,9 @@ use crate::engine::{self, LocalLedger, direct};
 use crate::errors::{CliError, Ended};
 use crate::{report, show};
 
+/// Runs of the folder that are looked at for what they left behind: each costs some milliseconds.
+const LOOKED_AT: usize = 20;
+
 /// `run resume`.
 pub(crate) async fn resume(args: ResumeArgs) -> Result<Ended, CliError> {
     let (ledger, plan) = open(&args.run).await?;
@@ -44,6 +47,24 @@ pub(crate) async fn restore(args: RunArg) -> Result<Ended, CliError> {
     let table = &plan.definition.source.table;
     show::line(format_args!("table {table} has {} again", report::words(&before)));
     Ok(Ended::Done)
+}
+
+/// Says which runs of this folder were killed and have left a table raised: it costs money every hour.
+pub(crate) async fn warn_of_raised_tables() -> Result<(), CliError> {
+    for run in engine::newest_runs(LOOKED_AT)? {
+        // One that can't be opened is under way.
+        let Ok(LocalLedger { ledger, .. }) = engine::existing_ledger(&run) else { continue };
+        let Some(plan) = plan::read(&ledger, &run).await? else { continue };
+        let is_gone = plan.engine == Engine::Embedded && plan.database.is_none();
+        if !is_gone && let Some(before) = prewarm::still_raised(&ledger, &run).await? {
+            show::line(format_args!(
+                "run {run} was killed and has left table {} raised: `run restore {run}` puts it back to {}",
+                plan.definition.source.table,
+                report::words(&before)
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// `run failures`.

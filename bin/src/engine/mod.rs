@@ -58,7 +58,12 @@ fn open_ledger(run: &RunId) -> Result<(Embedded, Client, PathBuf), CliError> {
     Ok((database, client, file))
 }
 
-/// The runs of this folder, by name: those of one migration in the order of their starts.
+/// The runs of this folder that began last.
+pub(crate) fn newest_runs(limit: usize) -> Result<Vec<RunId>, CliError> {
+    Ok(known_runs()?.iter().rev().take(limit).map(|run| RunId::named(run)).collect())
+}
+
+/// The runs of this folder in the order of their starts.
 fn known_runs() -> Result<Vec<String>, CliError> {
     let entries = match std::fs::read_dir(FOLDER) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -67,7 +72,8 @@ fn known_runs() -> Result<Vec<String>, CliError> {
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
     let names = names.collect::<std::io::Result<Vec<_>>>()?;
     let mut runs: Vec<_> = names.iter().filter_map(|name| name.strip_suffix(EXTENSION)).map(str::to_owned).collect();
-    runs.sort_unstable();
+    // A run's name ends in the time of its start.
+    runs.sort_by(|a, b| a.rsplit('-').next().cmp(&b.rsplit('-').next()));
     Ok(runs)
 }
 

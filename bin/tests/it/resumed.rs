@@ -62,6 +62,12 @@ async fn the_capacity_of_a_killed_run_can_be_put_back_alone() {
     let folder = folder_with_table();
     killed(&folder);
     let run = the_run(&folder);
+    let told = folder.run("--database table.db --dry-run");
+    assert!(
+        told.stderr.contains(&format!("`run restore {run}` puts it back to 1,000 read + 1,000 write")),
+        "{}",
+        told.stderr
+    );
     let restored = folder.run(&format!("restore {run}"));
     assert_eq!(restored.code, Some(0), "{}", restored.stderr);
     assert_units(&folder, 1_000).await;
