@@ -91,24 +91,25 @@ pub(crate) async fn set(client: &Client, name: &str, wanted: &Capacity) -> Resul
         if !table.is_active {
             return Err(Error::new(Kind::Busy, format!("table {name} or one of its indexes is not ACTIVE")));
         }
-        if table.capacity == *wanted {
+        let Some(update) = change(client.update_table().table_name(name), &table.capacity, wanted)? else {
             return Ok(());
-        }
-        let update = change(client.update_table().table_name(name), &table.capacity, wanted)?;
+        };
         update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateTable", error))
     })
     .await
 }
 
-/// Asks for what differs, and for nothing else: DynamoDB refuses a change that is none.
+/// Asks for what differs, and for nothing else: DynamoDB refuses a change that is none. `None` where nothing does:
+/// indexes that were made or dropped meanwhile are no difference.
 fn change(
     mut update: UpdateTableFluentBuilder,
     now: &Capacity,
     wanted: &Capacity,
-) -> Result<UpdateTableFluentBuilder, Error> {
+) -> Result<Option<UpdateTableFluentBuilder>, Error> {
     let Capacity::Provisioned { table: units, indexes } = wanted else {
-        return Ok(update.billing_mode(BillingMode::PayPerRequest));
+        return Ok((now != wanted).then(|| update.billing_mode(BillingMode::PayPerRequest)));
     };
+    let mut differs = false;
     let before = match now {
         Capacity::OnDemand => {
             update = update.billing_mode(BillingMode::Provisioned);
@@ -118,14 +119,15 @@ fn change(
     };
     if before.is_none_or(|(before, _)| before != units) {
         update = update.provisioned_throughput(provisioned(*units)?);
+        differs = true;
     }
     for (name, units) in indexes {
-        // An index that was dropped meanwhile has nothing to be changed.
         if before.is_none_or(|(_, before)| before.get(name).is_some_and(|before| before != units)) {
             update = update.global_secondary_index_updates(index_update(name, *units)?);
+            differs = true;
         }
     }
-    Ok(update)
+    Ok(differs.then_some(update))
 }
 
 fn provisioned(units: Units) -> Result<ProvisionedThroughput, Error> {

@@ -77,6 +77,9 @@ impl Tasks for LocalTasks {
             Call::Service { .. } => (None, Value::Null),
         };
         let task = task.ok_or_else(|| TaskFailure::new("States.Runtime", "the document calls what is no task"))?;
+        if self.services.stop.is_requested() && is_ahead_of_the_work(task) {
+            return Err(failure(&Error::new(Kind::Stopped, "the run was asked to stop")));
+        }
         if task == Task::Restore {
             // A Map that failed lets go of its workers; they end after their page. Nobody may write any more
             // when the capacity goes back.
@@ -107,6 +110,14 @@ impl LocalTasks {
             segment::note(&self.services, &run, &error).await?;
         }
         Err(error)
+    }
+}
+
+/// Tasks that only lead to the Map. A backup may be waited for for hours: whoever asks to stop shall not have to.
+fn is_ahead_of_the_work(task: Task) -> bool {
+    match task {
+        Task::StartBackup | Task::CheckBackup | Task::Prewarm | Task::CheckPrewarm => true,
+        Task::Prepare | Task::MigrateSegment | Task::Restore | Task::Summarise => false,
     }
 }
 

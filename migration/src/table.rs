@@ -35,7 +35,7 @@ pub struct Table {
 pub struct Warm {
     /// The table's own.
     pub table: Option<Units>,
-    /// Of each global index.
+    /// Of each global index; where DynamoDB doesn't say, what one on demand starts with.
     pub indexes: BTreeMap<String, Units>,
 }
 
@@ -90,8 +90,11 @@ impl Table {
                 .map(|warm| units(warm.read_units_per_second(), warm.write_units_per_second())),
             indexes: indexes
                 .iter()
-                .filter_map(|index| Some((index.index_name()?.to_owned(), index.warm_throughput()?)))
-                .map(|(name, warm)| (name, units(warm.read_units_per_second(), warm.write_units_per_second())))
+                .filter_map(|index| Some((index.index_name()?.to_owned(), index.warm_throughput())))
+                .map(|(name, warm)| {
+                    let told = warm.map(|warm| units(warm.read_units_per_second(), warm.write_units_per_second()));
+                    (name, told.unwrap_or(Units::ON_DEMAND_START))
+                })
                 .collect(),
         };
         let indexes_active = indexes.iter().all(|index| index.index_status().is_none_or(|s| s.as_str() == "ACTIVE"));

@@ -1,21 +1,23 @@
 //! R8, R12: throttled writes all land in the end; capacity is only raised, and always put back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use asl::interpret::MemoryObjects;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType,
-    Projection, ProjectionType, ProvisionedThroughput, ScalarAttributeType,
+    AttributeDefinition, CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction,
+    GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType, ProvisionedThroughput,
+    ScalarAttributeType,
 };
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use embedded::Options;
-use migration::Task;
 use migration::capacity::{Capacity, Units};
 use migration::summary::Status;
 use migration::table::Table;
 use migration::transform::Functions;
+use migration::{Stop, Task, local};
 use serde_json::{Value, json};
 
 use crate::tap::{Answer, Forward, Recorder, Request, Tap, refusal};
@@ -154,6 +156,39 @@ impl Tap for RefusedRaise {
     }
 }
 
+/// A backup may take hours: who asks to stop while it is made doesn't wait for it, and the table is not raised.
+#[tokio::test]
+async fn a_stop_is_heeded_before_the_work_begins() {
+    let tap = Arc::new(StopAtBackup::default());
+    let mut world = World::new(SMALL, things(20)).await;
+    world.tap = Some(tap.clone());
+    let steps = format!("backup: true\nprewarm: {{ read_units: 700, write_units: 9000 }}\n{RENAME}");
+    let (plan, services) = (world.plan(&steps).await, world.services(Functions::new()));
+    assert!(tap.stop.set(services.stop.clone()).is_ok());
+    let summary = local::run(services, &plan, MemoryObjects::new()).await.unwrap();
+    assert_eq!((summary.status, summary.counts.scanned), (Status::Stopped, 0));
+    assert!(!tap.is_raised.load(Ordering::Relaxed), "the table was raised after all");
+}
+
+/// Somebody asks to stop just when the backup is asked for.
+#[derive(Default)]
+struct StopAtBackup {
+    stop: OnceLock<Stop>,
+    is_raised: AtomicBool,
+}
+
+#[async_trait]
+impl Tap for StopAtBackup {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        match request.operation.as_str() {
+            "CreateBackup" => self.stop.get().unwrap().request(),
+            "UpdateTable" => self.is_raised.store(true, Ordering::Relaxed),
+            _ => {}
+        }
+        forward.await
+    }
+}
+
 /// A run that was killed after the raise is taken up again: what stood before it is still what is put back.
 #[tokio::test]
 async fn a_second_prewarm_does_not_take_the_raised_capacity_for_the_old_one() {
@@ -215,4 +250,23 @@ async fn add_index(world: &World) {
         .send()
         .await
         .unwrap();
+}
+
+/// An index that somebody drops while the run lasts has nothing to be put back; the table has.
+#[tokio::test]
+async fn an_index_that_is_dropped_meanwhile_is_not_in_the_way_of_the_restore() {
+    let world = World::new(SMALL, things(1)).await;
+    add_index(&world).await;
+    let plan = world.plan(&format!("prewarm: {{ read_units: 700, write_units: 100 }}\n{RENAME}")).await;
+    let (services, of_run) = (world.services(Functions::new()), json!({ "run": plan.run }));
+    Task::Prepare.run(&services, serde_json::to_value(&plan).unwrap(), None).await.unwrap();
+    Task::Prewarm.run(&services, of_run.clone(), None).await.unwrap();
+    let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("by-n").build().unwrap();
+    let update = world.client.update_table().table_name(TABLE);
+    let update = update.global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().delete(delete).build());
+    update.send().await.unwrap();
+    // The reads, too, are back already: nothing is left to ask for, which DynamoDB would refuse.
+    set_units(&world, 100, 5_000).await;
+    Task::Restore.run(&services, of_run, None).await.unwrap();
+    assert_units(&world, 100, 5_000).await;
 }
