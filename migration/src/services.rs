@@ -27,7 +27,7 @@ pub struct Services {
     pub stop: Stop,
     /// The time of day.
     pub clock: fn() -> Timestamp,
-    /// The plan of the run that was asked for last: a worker serves one run at a time.
+    /// The plan of the run that was asked for first; a process that lives on into another run reads that one's anew.
     plan: OnceCell<Arc<Plan>>,
 }
 

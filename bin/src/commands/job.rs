@@ -9,7 +9,7 @@ use migration::cost::Prices;
 use migration::plan::{Engine, Plan};
 use migration::summary::{SoFar, Summary};
 use migration::table::Table;
-use migration::{Services, Stop, local, prewarm, summary};
+use migration::{Kind, Services, Stop, local, prewarm, summary};
 
 use crate::args::Output;
 use crate::engine::{LocalLedger, Objects};
@@ -126,6 +126,11 @@ impl Job {
     fn what_next(&self, summary: &Summary) -> Option<String> {
         if self.is_gone_afterwards() {
             return Some("database    was a temporary one; --database FILE keeps it".into());
+        }
+        let failure = summary.failure.as_ref();
+        if failure.is_some_and(|failure| failure.error == Kind::TooManyFailedItems.name()) {
+            // Going on would leave the failed items as they are.
+            return Some("to go on    mend the migration and run it again: what is done is not written twice".into());
         }
         let is_unfinished = summary.segments.failed > 0;
         is_unfinished.then(|| format!("to go on    run resume {}", summary.run))

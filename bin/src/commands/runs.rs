@@ -3,7 +3,9 @@
 use aws_sdk_dynamodb::Client;
 use embedded::{Embedded, Options};
 use jiff::Timestamp;
+use migration::capacity::Capacity;
 use migration::cost::Prices;
+use migration::definition::TableName;
 use migration::plan::{self, Engine, Plan, RunId};
 use migration::segment::FailedItem;
 use migration::summary::Status;
@@ -49,22 +51,31 @@ pub(crate) async fn restore(args: RunArg) -> Result<Ended, CliError> {
     Ok(Ended::Done)
 }
 
-/// Says which runs of this folder were killed and have left a table raised: it costs money every hour.
+/// Says which runs of this folder were killed and have left a table raised: it costs money every hour. A ledger that
+/// can't be read is said too, and is in nobody's way.
 pub(crate) async fn warn_of_raised_tables() -> Result<(), CliError> {
     for run in engine::newest_runs(LOOKED_AT)? {
-        // One that can't be opened is under way.
-        let Ok(LocalLedger { ledger, .. }) = engine::existing_ledger(&run) else { continue };
-        let Some(plan) = plan::read(&ledger, &run).await? else { continue };
-        let is_gone = plan.engine == Engine::Embedded && plan.database.is_none();
-        if !is_gone && let Some(before) = prewarm::still_raised(&ledger, &run).await? {
-            show::line(format_args!(
-                "run {run} was killed and has left table {} raised: `run restore {run}` puts it back to {}",
-                plan.definition.source.table,
+        match left_raised(&run).await {
+            Ok(None) => {}
+            Ok(Some((table, before))) => show::line(format_args!(
+                "run {run} was killed and has left table {table} raised: `run restore {run}` puts it back to {}",
                 report::words(&before)
-            ));
+            )),
+            Err(error) => show::line(format_args!("the ledger of run {run} can't be read: {error}")),
         }
     }
     Ok(())
+}
+
+/// The table that a run has left raised, and its capacity from before; nothing for a run that is under way.
+async fn left_raised(run: &RunId) -> Result<Option<(TableName, Capacity)>, CliError> {
+    let Some(LocalLedger { ledger, .. }) = engine::idle_ledger(run)? else { return Ok(None) };
+    let Some(plan) = plan::read(&ledger, run).await? else { return Ok(None) };
+    if plan.engine == Engine::Embedded && plan.database.is_none() {
+        return Ok(None);
+    }
+    let before = prewarm::still_raised(&ledger, run).await?;
+    Ok(before.map(|before| (plan.definition.source.table, before)))
 }
 
 /// `run failures`.

@@ -5,7 +5,7 @@ pub(crate) mod embedded;
 
 use std::path::PathBuf;
 
-use ::embedded::{Embedded, Options};
+use ::embedded::{Embedded, ErrorKind, Options};
 use asl::interpret::{ObjectStore, ObjectSummary, TaskFailure};
 use aws_sdk_dynamodb::Client;
 use migration::Ledger;
@@ -47,11 +47,22 @@ pub(crate) fn existing_ledger(run: &RunId) -> Result<LocalLedger, CliError> {
             "expected a run of this folder ({FOLDER}), found no {run}; there are:{found}"
         )));
     }
-    let (database, client, file) = open_ledger(run)?;
-    Ok(LocalLedger { ledger: Ledger::new(client, LEDGER_TABLE), objects: database.object_store(), file })
+    Ok(of_ledger(open_ledger(run)?))
 }
 
-fn open_ledger(run: &RunId) -> Result<(Embedded, Client, PathBuf), CliError> {
+/// The ledger that a run has left in this folder; nothing where the run is under way and holds it.
+pub(crate) fn idle_ledger(run: &RunId) -> Result<Option<LocalLedger>, CliError> {
+    match open_ledger(run) {
+        Err(error) if error.kind() == ErrorKind::Locked => Ok(None),
+        opened => Ok(Some(of_ledger(opened?))),
+    }
+}
+
+fn of_ledger((database, client, file): (Embedded, Client, PathBuf)) -> LocalLedger {
+    LocalLedger { ledger: Ledger::new(client, LEDGER_TABLE), objects: database.object_store(), file }
+}
+
+fn open_ledger(run: &RunId) -> Result<(Embedded, Client, PathBuf), ::embedded::Error> {
     let file = PathBuf::from(FOLDER).join(format!("{run}{EXTENSION}"));
     let database = Embedded::open(&file, Options::default().enforce_capacity(false))?;
     let client = Client::from_conf(migration::client_config(database.client_builder()).build());

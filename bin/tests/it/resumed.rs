@@ -98,3 +98,14 @@ async fn assert_units(folder: &Folder, units: i64) {
     assert_eq!((found.read_capacity_units, found.write_capacity_units), (Some(units), Some(units)));
     served.end("TERM");
 }
+
+/// What an earlier run has left behind is in nobody's way, and isn't passed over in silence either.
+#[test]
+fn a_ledger_that_cannot_be_read_is_said_and_is_in_nobodys_way() {
+    let folder = Folder::with_example();
+    std::fs::create_dir_all(folder.path().join(".segue/runs")).unwrap();
+    folder.write(".segue/runs/broken-20261120T000000000Z.db", "no database");
+    let ended = folder.run("--items 20 --segments 2");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the ledger of run broken-20261120T000000000Z can't be read: "), "{}", ended.stderr);
+}
