@@ -6,17 +6,17 @@ use std::path::Path;
 use anyhow::Context;
 use serde_json::{Value, json};
 
-use crate::template::Template;
+use crate::cfn::Template;
 
 /// The version of the assembly's schema; the CDK CLI takes what is not newer than its own.
 const SCHEMA: &str = "48.0.0";
 
 /// Where a stack goes, as `aws://ACCOUNT/REGION`; what isn't known the CLI finds out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Environment(String);
+pub struct Environment(String);
 
 impl Environment {
-    pub(crate) fn new(account: Option<String>, region: Option<String>) -> Self {
+    pub fn new(account: Option<String>, region: Option<String>) -> Self {
         let account = account.unwrap_or_else(|| "unknown-account".into());
         let region = region.unwrap_or_else(|| "unknown-region".into());
         Self(format!("aws://{account}/{region}"))
@@ -24,15 +24,15 @@ impl Environment {
 }
 
 /// An assembly of one stack.
-pub(crate) struct Assembly<'t> {
-    pub(crate) stack: String,
-    pub(crate) environment: Environment,
-    pub(crate) template: &'t Template,
+pub struct Assembly<'t> {
+    pub stack: String,
+    pub environment: Environment,
+    pub template: &'t Template,
 }
 
 impl Assembly<'_> {
     /// Writes the assembly's files into `folder`, which is made.
-    pub(crate) fn write(&self, folder: &Path) -> anyhow::Result<()> {
+    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
         fs::create_dir_all(folder)?;
         let write = |name: &str, content: &Value| {
             fs::write(folder.join(name), format!("{content:#}\n")).with_context(|| name.to_owned())

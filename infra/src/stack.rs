@@ -5,7 +5,7 @@ use migration::definition::Definition;
 use migration::{Task, workflow};
 use serde_json::{Value, json};
 
-use crate::template::{Output, Parameter, Policy, Resource, Role, RolePolicy, StateMachine, Template};
+use crate::cfn::{Output, Parameter, Policy, Resource, Role, RolePolicy, StateMachine, Template};
 
 const ROLE: &str = "WorkflowRole";
 const WORKFLOW: &str = "Workflow";
@@ -13,13 +13,12 @@ const CHILDREN: &str = "WorkflowChildren";
 const BUCKET: &str = "ResultsBucketName";
 
 /// The stack's name: one for each migration.
-pub(crate) fn name(definition: &Definition) -> String {
-    // Stack names take letters, digits and hyphens; migrations may have underscores.
-    format!("Segue-{}", definition.migration.replace('_', "-"))
+pub fn name(definition: &Definition) -> String {
+    migration::deployment::stack_name(&definition.migration)
 }
 
 /// The stack's template.
-pub(crate) fn template(definition: &Definition) -> anyhow::Result<Template> {
+pub fn template(definition: &Definition) -> anyhow::Result<Template> {
     let functions = Task::ALL.map(|task| {
         let parameter =
             Parameter { kind: "String", description: format!("The ARN of the function of the task {task}") };

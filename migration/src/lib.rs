@@ -8,6 +8,7 @@ pub mod capacity;
 pub mod cost;
 mod counts;
 pub mod definition;
+pub mod deployment;
 pub mod dry_run;
 mod error;
 pub mod expression;

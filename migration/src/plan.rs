@@ -75,7 +75,9 @@ pub struct Plan {
     /// The embedded engine's database file; `None` for a temporary one, and for a real table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<PathBuf>,
-    /// When it started: the `${now}` of every item.
+    /// When it started.
+    pub started: Timestamp,
+    /// The `${now}` of every item: when it started, where nobody says otherwise.
     pub now: Timestamp,
     /// What it does.
     pub definition: Definition,
@@ -101,15 +103,16 @@ impl Plan {
         table: &Table,
         engine: Engine,
         concurrency: u32,
-        now: Timestamp,
+        started: Timestamp,
     ) -> Result<Self, Error> {
         table.check(&definition)?;
         let children = definition.segments.get().min(MAX_CHILDREN);
         Ok(Self {
-            run: RunId::new(&definition.migration, now),
+            run: RunId::new(&definition.migration, started),
             engine,
             database: None,
-            now,
+            started,
+            now: started,
             key: table.key.clone(),
             children,
             concurrency: concurrency.clamp(1, children),

@@ -33,6 +33,12 @@ pub struct Prepared {
 
 /// Checks that the plan still fits the table, and writes it to the ledger.
 pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared, Error> {
+    if services.deployed.as_ref().is_some_and(|deployed| *deployed != plan.definition.digest()) {
+        return Err(Error::invalid(format!(
+            "the migration {} is not as it was deployed; deploy it with `infra -- deploy`, and run it anew",
+            plan.definition.migration
+        )));
+    }
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     table.check(&plan.definition)?;
     if table.key != plan.key {

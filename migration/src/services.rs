@@ -25,6 +25,9 @@ pub struct Services {
     pub observer: Arc<dyn Observer>,
     /// Asked before every page.
     pub stop: Stop,
+    /// The [`Definition::digest`](crate::definition::Definition::digest) of the one migration that these services
+    /// were deployed for, where they were.
+    pub deployed: Option<String>,
     /// The time of day.
     pub clock: fn() -> Timestamp,
     /// The plan of the run that was asked for first; a process that lives on into another run reads that one's anew.
@@ -79,7 +82,8 @@ impl Services {
     /// Services that nobody looks on and nobody stops.
     pub fn new(source: Client, ledger: Ledger, functions: Functions, clock: fn() -> Timestamp) -> Self {
         let observer = Arc::new(Unobserved);
-        Self { source, ledger, functions, observer, stop: Stop::default(), clock, plan: OnceCell::new() }
+        let (stop, plan) = (Stop::default(), OnceCell::new());
+        Self { source, ledger, functions, observer, stop, deployed: None, clock, plan }
     }
 
     /// The plan of a run, read from the ledger once.

@@ -118,7 +118,7 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
         Some(failure) if failure.error == Kind::Stopped.name() => Status::Stopped,
         Some(_) => Status::Failed,
     };
-    let seconds = (services.clock)().duration_since(plan.now).as_secs_f64();
+    let seconds = (services.clock)().duration_since(plan.started).as_secs_f64();
     let segments = Segments { total, succeeded, failed: total - succeeded };
     let summary = Summary { run: ending.run, engine: plan.engine, status, failure, segments, counts, seconds };
     services.ledger.put(&summary.run, Entry::Report, &summary).await?;

@@ -48,7 +48,7 @@ impl Task {
         Self::Summarise,
     ];
 
-    /// The task's name: of its state, of its function's resource and, in kebab case, of its binary.
+    /// The task's name: of its state and, with `Function` behind it, of its function's resource.
     pub fn name(self) -> &'static str {
         match self {
             Self::Prepare => "Prepare",
@@ -59,6 +59,20 @@ impl Task {
             Self::MigrateSegment => "MigrateSegment",
             Self::Restore => "Restore",
             Self::Summarise => "Summarise",
+        }
+    }
+
+    /// The name of its binary in the package `functions`.
+    pub fn binary(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::StartBackup => "start-backup",
+            Self::CheckBackup => "check-backup",
+            Self::Prewarm => "prewarm",
+            Self::CheckPrewarm => "check-prewarm",
+            Self::MigrateSegment => "migrate-segment",
+            Self::Restore => "restore",
+            Self::Summarise => "summarise",
         }
     }
 

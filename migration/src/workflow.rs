@@ -4,7 +4,7 @@
 //! leads through Restore (R12). Retries stand inside the children (R9).
 
 use asl::{
-    Catch, Choice, ErrorName, ExecutionType, Fail, Flow, JsonPath, Map, Order, Problems, Resource, ResultWriter, Retry,
+    Catch, Choice, ErrorName, ExecutionType, Fail, Flow, JsonPath, Map, Order, Pass, Problems, Resource, ResultWriter, Retry,
     Rule, State, StateMachine, Succeed, Task as TaskState, Wait,
 };
 use serde_json::json;
@@ -22,6 +22,9 @@ const MAX_LOOPS: u32 = 3_000;
 const POLL_SECONDS: u32 = 10;
 /// A Lambda function ends after 900 s; the state waits a little longer than that.
 const TASK_SECONDS: u32 = 930;
+
+/// Restore is tried for hours: a table that is being changed by somebody else must not stay expensive.
+const RESTORE_ATTEMPTS: u32 = 60;
 
 /// What ends a child that calls its worker again and again.
 pub const TOO_MANY_LOOPS: &str = "Segue.TooManyLoops";
@@ -60,6 +63,25 @@ pub fn in_place() -> Result<StateMachine, Problems> {
         .state("Done", Succeed::new())
         .state("Failed", Fail::at("$.failure.error", "$.failure.reason"))
         .state("NotPrepared", Fail::at("$.failure.Error", "$.failure.Cause"))
+        .build()
+}
+
+/// What an EventBridge rule starts when an execution of [`in_place`] has failed, timed out or was aborted: the last
+/// way to Restore, where the execution itself came to no Catch (R12). Its input is the event's `detail`; the run is in
+/// the input of the execution that ended.
+pub fn restore_afterwards() -> Result<StateMachine, Problems> {
+    let plan = json!({ "plan.$": "States.StringToJson($.input)" });
+    let restore = TaskState::invoke(Task::Restore.function_arn(), json!({ "run.$": "$.plan.run" }))
+        .timeout_seconds(TASK_SECONDS)
+        .retry(transient(RESTORE_ATTEMPTS))
+        .next("Done");
+    StateMachine::builder("ReadPlan")
+        .comment("Segue: puts a table's capacity back after a run that was cut off")
+        .state("ReadPlan", Pass::new().parameters(plan).next("IsRun"))
+        // Somebody may have started an execution by hand, with any input: there is no run to put back.
+        .state("IsRun", Choice::new().when(Rule::variable("$.plan.run").is_present(), "Restore").otherwise("Done"))
+        .state("Restore", restore)
+        .state("Done", Succeed::new())
         .build()
 }
 
@@ -134,13 +156,12 @@ fn child() -> Flow {
         )
 }
 
-/// Restore is tried for hours: a table that is being changed by somebody else must not stay expensive.
 fn restore() -> State {
     let unrestored = Catch::all("Summarise").result_path("$.failure");
     TaskState::invoke(Task::Restore.function_arn(), json!({ "run.$": "$.run" }))
         .result_path(asl::ResultPath::Discard)
         .timeout_seconds(TASK_SECONDS)
-        .retry(transient(60))
+        .retry(transient(RESTORE_ATTEMPTS))
         .catch(unrestored)
         .next("Summarise")
 }
@@ -193,8 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_valid() {
+    fn the_way_back_is_as_it_was_reviewed() {
+        insta::assert_snapshot!(restore_afterwards().unwrap().to_json());
+    }
+
+    #[test]
+    fn they_are_valid() {
         assert_eq!(asl::validate(&in_place().unwrap()), []);
+        assert_eq!(asl::validate(&restore_afterwards().unwrap()), []);
     }
 
     /// R9: a retry on the Map would start a new Map Run; Express children end after five minutes.

@@ -19,6 +19,7 @@ pub use step::{Conversion, Step};
 pub use template::{Operand, Part, Template, TemplateType};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::item::{AttributeType, Path};
 
@@ -129,6 +130,22 @@ impl Definition {
     pub fn written_paths(&self) -> impl Iterator<Item = (&Step, &Path)> {
         self.transform.iter().flat_map(|step| step.written_paths().into_iter().map(move |path| (step, path)))
     }
+
+    /// Whether the transform may delete items. A function in code may do anything.
+    pub fn may_delete(&self) -> bool {
+        self.transform.iter().any(|step| matches!(step, Step::Delete {} | Step::Function(_)))
+    }
+
+    /// SHA-256, in hexadecimal, of everything that a deployment fixes: the whole definition but for `segments` and
+    /// `prewarm`, which each run may choose anew.
+    pub fn digest(&self) -> String {
+        let deployed = Self { segments: TotalSegments::DEFAULT, prewarm: None, ..self.clone() };
+        // A map's attributes are in no order of their own.
+        let mut json = serde_json::to_value(deployed).expect("a definition is plain data");
+        json.sort_all_objects();
+        Sha256::digest(json.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
     /// The names of the registered functions that the transform calls, in order.
     pub fn functions(&self) -> impl Iterator<Item = &str> {
         self.transform.iter().filter_map(|step| match step {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use asl::interpret::MemoryObjects;
+use asl::interpret::{Call, Execution, Interpreter, MemoryObjects, Outcome, TaskCall, TaskFailure, Tasks};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction,
@@ -17,7 +17,7 @@ use migration::capacity::{Capacity, Units};
 use migration::summary::Status;
 use migration::table::Table;
 use migration::transform::Functions;
-use migration::{Stop, Task, local};
+use migration::{Services, Stop, Task, local, workflow};
 use serde_json::{Value, json};
 
 use crate::tap::{Answer, Forward, Recorder, Request, Tap, refusal};
@@ -269,4 +269,39 @@ async fn an_index_that_is_dropped_meanwhile_is_not_in_the_way_of_the_restore() {
     set_units(&world, 100, 5_000).await;
     Task::Restore.run(&services, of_run, None).await.unwrap();
     assert_units(&world, 100, 5_000).await;
+}
+
+/// What the stack's EventBridge rule starts: an execution that was aborted came to no Catch.
+#[tokio::test]
+async fn capacity_is_put_back_after_an_execution_that_was_cut_off() {
+    let world = World::new(SMALL, things(20)).await;
+    let plan = world.plan(&format!("prewarm: {{ read_units: 700, write_units: 9000 }}\n{RENAME}")).await;
+    let services = world.services(Functions::new());
+    Task::Prepare.run(&services, json!(plan), None).await.unwrap();
+    Task::Prewarm.run(&services, json!({ "run": plan.run }), None).await.unwrap();
+    assert_units(&world, 700, 9_000).await;
+
+    let ended = afterwards(&services, json!({ "status": "ABORTED", "input": json!(plan).to_string() })).await;
+    assert!(matches!(ended, Outcome::Succeeded(_)), "{ended:?}");
+    assert_units(&world, 100, 5_000).await;
+    // Nothing was raised for it.
+    let ended = afterwards(&services, json!({ "status": "FAILED", "input": "{\"begun\": \"by hand\"}" })).await;
+    assert!(matches!(ended, Outcome::Succeeded(_)), "{ended:?}");
+}
+
+async fn afterwards(services: &Arc<Services>, detail: Value) -> Outcome {
+    let machine = workflow::restore_afterwards().unwrap();
+    Interpreter::new(machine, Deployed(services.clone())).unwrap().run(Execution::new("afterwards", detail)).await
+}
+
+/// The functions of a stack.
+struct Deployed(Arc<Services>);
+
+#[async_trait]
+impl Tasks for Deployed {
+    async fn run(&self, call: TaskCall) -> Result<Value, TaskFailure> {
+        let Call::Lambda { function, payload } = call.call else { panic!("expected a function") };
+        let task = Task::of_function_arn(&function).unwrap();
+        task.run(&self.0, payload, None).await.map_err(|error| TaskFailure::new(error.kind().name(), error.to_string()))
+    }
 }

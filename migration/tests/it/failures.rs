@@ -1,11 +1,13 @@
 //! R19, R20: an item that can't be migrated is recorded and counted, held against what is tolerated, and its
 //! values are shown nowhere.
 
+use std::sync::Arc;
+
 use asl::interpret::MemoryObjects;
 use migration::segment::FailedItem;
 use migration::summary::Status;
 use migration::transform::{Change, Failure, Functions, ItemView, Run};
-use migration::{Kind, local};
+use migration::{Kind, Task, local};
 use serde_json::json;
 
 use crate::world::{Billing, World, assert_adds_up, item, things};
@@ -91,4 +93,22 @@ async fn the_last_word_is_the_summarys() {
     let failure = summary.failure.unwrap();
     assert_eq!((summary.status, failure.error.as_str()), (Status::Failed, Kind::TooManyFailedItems.name()));
     assert_eq!(failure.reason, "10 of 100 items can't be migrated; 9 % are tolerated");
+}
+
+/// A stack works the migration that it was deployed for, with the segments and the capacity that each run chooses.
+#[tokio::test]
+async fn a_deployed_prepare_refuses_another_migration() {
+    let world = World::new(Billing::OnDemand, things(3)).await;
+    let plan = world.plan("transform: [ { remove: { path: old } } ]").await;
+    let mut services = world.services(Functions::new());
+    Arc::get_mut(&mut services).unwrap().deployed = Some(plan.definition.digest());
+    let more = "segments: 7\nprewarm: { read_units: 9, write_units: 9 }\ntransform: [ { remove: { path: old } } ]";
+    Task::Prepare.run(&services, json!(world.plan(more).await), None).await.unwrap();
+    let other = world.plan("transform: [ { remove: { path: n } } ]").await;
+    let refused = Task::Prepare.run(&services, json!(other), None).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::InvalidInput);
+    assert_eq!(
+        refused.to_string(),
+        "the migration test is not as it was deployed; deploy it with `infra -- deploy`, and run it anew"
+    );
 }

@@ -8,28 +8,28 @@ use serde_json::Value;
 /// A CloudFormation template.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Template {
+pub struct Template {
     #[serde(rename = "AWSTemplateFormatVersion")]
-    pub(crate) version: &'static str,
-    pub(crate) description: String,
-    pub(crate) parameters: IndexMap<String, Parameter>,
-    pub(crate) resources: IndexMap<&'static str, Resource>,
-    pub(crate) outputs: IndexMap<&'static str, Output>,
+    pub version: &'static str,
+    pub description: String,
+    pub parameters: IndexMap<String, Parameter>,
+    pub resources: IndexMap<&'static str, Resource>,
+    pub outputs: IndexMap<&'static str, Output>,
 }
 
 /// A value that whoever deploys the template gives.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Parameter {
+pub struct Parameter {
     #[serde(rename = "Type")]
-    pub(crate) kind: &'static str,
-    pub(crate) description: String,
+    pub kind: &'static str,
+    pub description: String,
 }
 
 /// What a stack is made of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "Type", content = "Properties")]
-pub(crate) enum Resource {
+pub enum Resource {
     #[serde(rename = "AWS::IAM::Role")]
     Role(Role),
     #[serde(rename = "AWS::IAM::Policy")]
@@ -41,41 +41,41 @@ pub(crate) enum Resource {
 /// An IAM role.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Role {
-    pub(crate) assume_role_policy_document: Value,
-    pub(crate) policies: Vec<Policy>,
+pub struct Role {
+    pub assume_role_policy_document: Value,
+    pub policies: Vec<Policy>,
 }
 
 /// A policy inside of a role.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Policy {
-    pub(crate) policy_name: &'static str,
-    pub(crate) policy_document: Value,
+pub struct Policy {
+    pub policy_name: &'static str,
+    pub policy_document: Value,
 }
 
 /// A policy that is attached to roles.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct RolePolicy {
-    pub(crate) policy_name: &'static str,
-    pub(crate) policy_document: Value,
-    pub(crate) roles: Vec<Value>,
+pub struct RolePolicy {
+    pub policy_name: &'static str,
+    pub policy_document: Value,
+    pub roles: Vec<Value>,
 }
 
 /// A Step Functions state machine. Its definition is an object: inside `Fn::Sub` no linter sees it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct StateMachine {
-    pub(crate) role_arn: Value,
-    pub(crate) definition: asl::StateMachine,
-    pub(crate) definition_substitutions: IndexMap<String, Value>,
+pub struct StateMachine {
+    pub role_arn: Value,
+    pub definition: asl::StateMachine,
+    pub definition_substitutions: IndexMap<String, Value>,
 }
 
 /// A value that the stack tells.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub(crate) struct Output {
-    pub(crate) description: &'static str,
-    pub(crate) value: Value,
+pub struct Output {
+    pub description: &'static str,
+    pub value: Value,
 }

@@ -1,0 +1,66 @@
+//! The command line: one file a verb.
+
+mod graph;
+mod synth;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand};
+use migration::definition::Definition;
+
+/// Turn a migration into AWS CloudFormation
+#[derive(Debug, Parser)]
+#[command(name = "infra", version, max_term_width = 100)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the cloud assembly, and the template as YAML to stdout
+    Synth(synth::SynthArgs),
+    /// Draw the state machine, as Mermaid on stdout
+    Graph,
+}
+
+impl Args {
+    /// Carries the command out.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Synth(args) => synth::synth(&args),
+            Command::Graph => graph::graph(),
+        }
+    }
+}
+
+/// Writes what the command is for to stdout. A reader that has gone away is no failure.
+fn output(text: &str) -> anyhow::Result<()> {
+    match io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+fn definition(file: &Path) -> anyhow::Result<Definition> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("expected a migration in {}; name another with --migration", file.display()))?;
+    match Definition::from_yaml(&text) {
+        Ok(definition) => Ok(definition),
+        Err(mistakes) => bail!("{} is not a migration yet:\n{mistakes}", file.display()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn help_is_as_it_was_reviewed() {
+        insta::assert_snapshot!("help", Args::command().term_width(100).render_long_help());
+    }
+}
