@@ -15,6 +15,67 @@ pub const METRICS_NAMESPACE: &str = "Segue";
 /// The one dimension of those metrics: the stack's name.
 pub const METRICS_DIMENSION: &str = "Stack";
 
+/// The metrics that `MigrateSegment` writes page by page, as sums over their items and requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// Items read.
+    ItemsScanned,
+    /// Items changed.
+    ItemsWritten,
+    /// Items deleted.
+    ItemsDeleted,
+    /// Items that were as wanted.
+    ItemsUnchanged,
+    /// Items that can't be migrated.
+    ItemsFailed,
+    /// Writes that met a change by somebody else.
+    Conflicts,
+    /// Read units of the source table.
+    ReadUnits,
+    /// Write units of the source table.
+    WriteUnits,
+    /// Reads that were throttled, and tried again.
+    ThrottledReads,
+    /// Writes that were throttled, and tried again.
+    ThrottledWrites,
+    /// Segments that were read to their end.
+    SegmentsDone,
+}
+
+impl Metric {
+    /// All metrics.
+    pub const ALL: [Self; 11] = [
+        Self::ItemsScanned,
+        Self::ItemsWritten,
+        Self::ItemsDeleted,
+        Self::ItemsUnchanged,
+        Self::ItemsFailed,
+        Self::Conflicts,
+        Self::ReadUnits,
+        Self::WriteUnits,
+        Self::ThrottledReads,
+        Self::ThrottledWrites,
+        Self::SegmentsDone,
+    ];
+
+    /// The metric's name in [`METRICS_NAMESPACE`].
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ItemsScanned => "ItemsScanned",
+            Self::ItemsWritten => "ItemsWritten",
+            Self::ItemsDeleted => "ItemsDeleted",
+            Self::ItemsUnchanged => "ItemsUnchanged",
+            Self::ItemsFailed => "ItemsFailed",
+            Self::Conflicts => "Conflicts",
+            Self::ReadUnits => "ReadUnits",
+            Self::WriteUnits => "WriteUnits",
+            Self::ThrottledReads => "ThrottledReads",
+            Self::ThrottledWrites => "ThrottledWrites",
+            Self::SegmentsDone => "SegmentsDone",
+        }
+    }
+}
+
 /// The stack's outputs. A stack that lacks one of them isn't ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {

@@ -4,8 +4,8 @@
 //! leads through Restore (R12). Retries stand inside the children (R9).
 
 use asl::{
-    Catch, Choice, ErrorName, ExecutionType, Fail, Flow, JsonPath, Map, Order, Pass, Problems, Resource, ResultWriter, Retry,
-    Rule, State, StateMachine, Succeed, Task as TaskState, Wait,
+    Catch, Choice, ErrorName, ExecutionType, Fail, Flow, JsonPath, Map, Order, Pass, Problems, Resource, ResultWriter,
+    Retry, Rule, State, StateMachine, Succeed, Task as TaskState, Wait,
 };
 use serde_json::json;
 
