@@ -86,7 +86,12 @@ mod tests {
     #[test]
     fn every_file_that_the_manifest_names_is_there() {
         let definition = Definition::from_yaml(include_str!("../../migration.yaml")).unwrap();
-        let template = stack::template(&definition).unwrap();
+        let assets = crate::assets::Assets {
+            architecture: Default::default(),
+            bucket: Default::default(),
+            sources: "0".repeat(64),
+        };
+        let template = stack::template(&definition, &assets).unwrap();
         let environment = Environment::new(None, Some("eu-central-1".into()));
         let folder = tempfile::tempdir().unwrap();
         Assembly { stack: stack::name(&definition), environment, template: &template }.write(folder.path()).unwrap();

@@ -5,6 +5,7 @@ use migration::definition::Definition;
 use migration::{Task, workflow};
 use serde_json::{Value, json};
 
+use crate::assets::Assets;
 use crate::cfn::{Output, Parameter, Policy, Resource, Role, RolePolicy, StateMachine, Template};
 
 const ROLE: &str = "WorkflowRole";
@@ -18,7 +19,7 @@ pub fn name(definition: &Definition) -> String {
 }
 
 /// The stack's template.
-pub fn template(definition: &Definition) -> anyhow::Result<Template> {
+pub fn template(definition: &Definition, _assets: &Assets) -> anyhow::Result<Template> {
     let functions = Task::ALL.map(|task| {
         let parameter =
             Parameter { kind: "String", description: format!("The ARN of the function of the task {task}") };
@@ -113,8 +114,12 @@ mod tests {
 
     const EXAMPLE: &str = include_str!("../../migration.yaml");
 
+    fn assets() -> Assets {
+        Assets { architecture: Default::default(), bucket: Default::default(), sources: "0".repeat(64) }
+    }
+
     fn example() -> Template {
-        template(&Definition::from_yaml(EXAMPLE).unwrap()).unwrap()
+        template(&Definition::from_yaml(EXAMPLE).unwrap(), &assets()).unwrap()
     }
 
     #[test]

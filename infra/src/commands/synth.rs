@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use super::{definition, output};
 use crate::assembly::{Assembly, Environment};
+use crate::assets::Assets;
 use crate::stack;
 
 #[derive(Debug, clap::Args)]
@@ -22,7 +23,8 @@ pub(super) fn synth(args: &SynthArgs) -> anyhow::Result<()> {
     let definition = definition(&args.migration)?;
     let cdk_out = std::env::var_os("CDK_OUTDIR").map(PathBuf::from);
     let out = args.out.as_deref().or(cdk_out.as_deref()).unwrap_or(Path::new("cdk.out"));
-    let template = stack::template(&definition)?;
+    let assets = Assets { architecture: Default::default(), bucket: Default::default(), sources: String::new() };
+    let template = stack::template(&definition, &assets)?;
     let environment =
         Environment::new(std::env::var("CDK_DEFAULT_ACCOUNT").ok(), std::env::var("CDK_DEFAULT_REGION").ok());
     let assembly = Assembly { stack: stack::name(&definition), environment, template: &template };
