@@ -6,51 +6,20 @@ RUN is the built binary. MOVIES is the plain JSON array of films; without it, sa
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from tables import Checks, Item, by_key, client, create_movies, environment, from_lines, from_plain, key_of, load, scan
+from product import Product
+from tables import Checks, Item, by_key, client, create_movies, from_lines, from_plain, key_of, load, same_tables, scan
 
 MIGRATION = Path(__file__).parent.parent / "examples" / "movies.yaml"
 TABLE = "movies"
-RUN_SECONDS = 300
-"""A guard: a run takes about ten seconds."""
 
 
-class Product:
-    """The built binary, in a folder of its own."""
-
-    def __init__(self, binary: Path, endpoint: str, folder: Path) -> None:
-        self.binary = binary
-        self.folder = folder
-        self.environment = environment(endpoint, os.environ)
-
-    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [self.binary, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-
-    def run(self, *arguments: str | Path) -> str:
-        return self.end(self.start(*arguments))[0]
-
-    def end(self, process: subprocess.Popen[str]) -> tuple[str, str]:
-        try:
-            stdout, stderr = process.communicate(timeout=RUN_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise
-        if process.returncode != 0:
-            raise RuntimeError(f"{process.args} ended with {process.returncode}:\n{stdout}\n{stderr}")
-        return stdout, stderr
+class Migration(Product):
+    """`run` with the example's migration."""
 
     def migrate(self, *arguments: str | Path) -> dict[str, Any]:
         """Runs the migration, and gives its report."""
@@ -61,7 +30,7 @@ def main(endpoint: str, binary: str, movies: str | None = None) -> None:
     checks = Checks()
     dynamodb = client(endpoint)
     with tempfile.TemporaryDirectory() as folder:
-        product = Product(Path(binary).resolve(), endpoint, Path(folder))
+        product = Migration(Path(binary).resolve(), endpoint, Path(folder))
         source, rehearsed = rehearse(checks, product, Path(movies).resolve() if movies else None)
         create_movies(dynamodb, TABLE)
         load(dynamodb, TABLE, source)
@@ -72,7 +41,7 @@ def main(endpoint: str, binary: str, movies: str | None = None) -> None:
     checks.end()
 
 
-def rehearse(checks: Checks, product: Product, movies: Path | None) -> tuple[list[Item], list[Item]]:
+def rehearse(checks: Checks, product: Migration, movies: Path | None) -> tuple[list[Item], list[Item]]:
     """The items before the migration, and after it on the embedded database."""
     data: tuple[str | Path, ...] = ("--data", movies) if movies else ("--items", "2000")
     if movies:
@@ -86,7 +55,7 @@ def rehearse(checks: Checks, product: Product, movies: Path | None) -> tuple[lis
     return source, from_lines(product.run("export", "--database", "rehearsed.db", "--table", TABLE))
 
 
-def migrate(checks: Checks, product: Product, dynamodb: Any, items: int, rehearsed: list[Item]) -> None:
+def migrate(checks: Checks, product: Migration, dynamodb: Any, items: int, rehearsed: list[Item]) -> None:
     report = product.migrate("--engine", "direct")
     checks.equal("the real run succeeds", report["status"], "succeeded")
     checks.equal("and reads every item", report["items"]["scanned"], items)
@@ -96,12 +65,12 @@ def migrate(checks: Checks, product: Product, dynamodb: Any, items: int, rehears
     checks.equal("and writes none", again["items"]["written"], 0)
 
 
-def prewarm(checks: Checks, product: Product, dynamodb: Any) -> None:
+def prewarm(checks: Checks, product: Migration, dynamodb: Any) -> None:
     process = product.start(
         *("--migration", MIGRATION, "--engine", "direct", "--output", "json", "--segments", "10"),
         *("--prewarm", "--prewarm-rcu", "500", "--prewarm-wcu", "300"),
     )
-    _, said = product.end(process)
+    said = product.succeeded(process).stderr
     checks.that("capacity is raised", "raised from 100 read + 100 write units to 500 read + 300 write" in said, said)
     checks.that("and nobody is told that it stays so", "NOT PUT BACK" not in said, said)
     dynamodb.get_waiter("table_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
@@ -110,7 +79,7 @@ def prewarm(checks: Checks, product: Product, dynamodb: Any) -> None:
 
 
 def beside_a_writer(
-    checks: Checks, product: Product, dynamodb: Any, source: list[Item], rehearsed: list[Item]
+    checks: Checks, product: Migration, dynamodb: Any, source: list[Item], rehearsed: list[Item]
 ) -> None:
     """R2: while the run goes on, somebody rates films that have no rating, which the migration would set to 0."""
     dynamodb.get_waiter("table_not_exists").wait(TableName=TABLE, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
@@ -129,19 +98,13 @@ def beside_a_writer(
             ExpressionAttributeValues={":rating": {"N": "7.5"}},
         )
         rated.add(key_of(item))
-    stdout, _ = product.end(process)
+    stdout = product.succeeded(process).stdout
     checks.equal("a run beside a writer succeeds", json.loads(stdout)["status"], "succeeded")
     checks.that("films are rated meanwhile", len(rated) > 0)
     for item in rehearsed:
         if key_of(item) in rated:
             item["info"]["M"]["rating"] = {"N": "7.5"}
     same_tables(checks, "no rating is lost", by_key(scan(dynamodb, TABLE)), by_key(rehearsed))
-
-
-def same_tables(checks: Checks, what: str, found: dict[Any, Any], expected: dict[Any, Any]) -> None:
-    """Compares item by item, and names the first ones that differ."""
-    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
-    checks.that(f"{what} ({len(expected)})", not differing, f"{len(differing)} differ, such as {differing[:3]}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from decimal import Decimal
@@ -48,7 +49,7 @@ def environment(endpoint: str, inherited: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def create_movies(dynamodb: Any, table: str) -> None:
+def create_movies(dynamodb: Any, table: str, read_units: int = 100, write_units: int = 100) -> None:
     """Creates the example table, and waits for it."""
     dynamodb.create_table(
         TableName=table,
@@ -60,7 +61,7 @@ def create_movies(dynamodb: Any, table: str) -> None:
             {"AttributeName": "year", "AttributeType": "N"},
             {"AttributeName": "title", "AttributeType": "S"},
         ],
-        ProvisionedThroughput={"ReadCapacityUnits": 100, "WriteCapacityUnits": 100},
+        ProvisionedThroughput={"ReadCapacityUnits": read_units, "WriteCapacityUnits": write_units},
     )
     dynamodb.get_waiter("table_exists").wait(TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
 
@@ -73,8 +74,23 @@ def from_plain(file: Path) -> list[Item]:
 
 
 def from_lines(text: str) -> list[Item]:
-    """The items of DynamoDB JSON lines, as `run export` writes them."""
-    return [json.loads(line)["Item"] for line in text.splitlines()]
+    """The items of DynamoDB JSON lines, as `run export` writes them; binaries as boto3 has them."""
+    return [{name: decoded(value) for name, value in json.loads(line)["Item"].items()} for line in text.splitlines()]
+
+
+def decoded(value: dict[str, Any]) -> dict[str, Any]:
+    ((kind, content),) = value.items()
+    match kind:
+        case "B":
+            return {kind: base64.b64decode(content)}
+        case "BS":
+            return {kind: [base64.b64decode(element) for element in content]}
+        case "L":
+            return {kind: [decoded(element) for element in content]}
+        case "M":
+            return {kind: {name: decoded(element) for name, element in content.items()}}
+        case _:
+            return value
 
 
 def load(dynamodb: Any, table: str, items: list[Item]) -> None:
@@ -139,3 +155,9 @@ class Checks:
         """Says the counts, and ends the process."""
         print(f"checks: {self.passed} passed, {self.failed} failed")
         sys.exit(1 if self.failed else 0)
+
+
+def same_tables(checks: Checks, what: str, found: dict[Any, Any], expected: dict[Any, Any]) -> None:
+    """Compares item by item, and names the first ones that differ."""
+    differing = [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]
+    checks.that(f"{what} ({len(expected)})", not differing, f"{len(differing)} differ, such as {differing[:3]}")
