@@ -172,6 +172,7 @@ fn plan(case: Case) -> Plan {
         run: RunId::new(&definition.migration, now),
         engine: Engine::Direct,
         database: None,
+        started: now,
         now,
         definition,
         key: KeySchema {
