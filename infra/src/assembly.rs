@@ -16,6 +16,7 @@ const SCHEMA: &str = "48.0.0";
 pub struct Environment(String);
 
 impl Environment {
+    /// Of what is known.
     pub fn new(account: Option<String>, region: Option<String>) -> Self {
         let account = account.unwrap_or_else(|| "unknown-account".into());
         let region = region.unwrap_or_else(|| "unknown-region".into());
@@ -25,8 +26,11 @@ impl Environment {
 
 /// An assembly of one stack.
 pub struct Assembly<'t> {
+    /// The stack's name.
     pub stack: String,
+    /// Where it goes.
     pub environment: Environment,
+    /// What it is made of.
     pub template: &'t Template,
 }
 

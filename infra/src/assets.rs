@@ -1,9 +1,17 @@
 //! The functions' code on its way to a bucket: one zip file for each task, named by what it is built from.
 
+mod binary;
+mod build;
+pub mod bundle;
+mod sources;
+mod workspace;
+
 use std::fmt;
 
 use migration::Task;
 use sha2::{Digest, Sha256};
+
+use self::workspace::Workspace;
 
 /// The processor that the functions run on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
@@ -66,6 +74,12 @@ pub struct Assets {
 }
 
 impl Assets {
+    /// Those of the workspace that this program was built in, as its files are now. Builds nothing.
+    pub fn of_workspace(architecture: Architecture, bucket: AssetBucket) -> anyhow::Result<Self> {
+        let sources = sources::digest(&Workspace::ours()?)?;
+        Ok(Self { architecture, bucket, sources })
+    }
+
     /// The key of a task's zip file in the bucket. It changes with the sources, so that a deployment is an update
     /// when, and only when, there is something new.
     pub fn key(&self, task: Task) -> String {
@@ -75,6 +89,11 @@ impl Assets {
     /// What names a task's zip file.
     pub fn hash(&self, task: Task) -> String {
         let named = format!("{}/{}/{}", self.sources, self.architecture, task.binary());
-        Sha256::digest(named).iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(named.as_bytes())
     }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

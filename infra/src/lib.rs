@@ -4,4 +4,5 @@ pub mod assembly;
 pub mod assets;
 pub mod cfn;
 pub mod commands;
+pub mod failure;
 pub mod stack;

@@ -5,13 +5,15 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use infra::commands::Args;
+use infra::failure;
 
-fn main() -> ExitCode {
-    match Args::parse().run() {
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Args::parse().run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _unwritable = writeln!(io::stderr(), "error: {error:#}");
-            ExitCode::from(2)
+            failure::exit_code(&error)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: one file a verb.
 
+mod bundle;
 mod graph;
 mod synth;
 
@@ -9,6 +10,8 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use migration::definition::Definition;
+
+use crate::failure::Usage;
 
 /// Turn a migration into AWS CloudFormation
 #[derive(Debug, Parser)]
@@ -24,14 +27,18 @@ enum Command {
     Synth(synth::SynthArgs),
     /// Draw the state machine, as Mermaid on stdout
     Graph,
+    /// Build one function and print the path of its zip file: what the CDK CLI calls
+    #[command(hide = true)]
+    Bundle(bundle::BundleArgs),
 }
 
 impl Args {
     /// Carries the command out.
-    pub fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Synth(args) => synth::synth(&args),
             Command::Graph => graph::graph(),
+            Command::Bundle(args) => bundle::bundle(&args),
         }
     }
 }
@@ -45,11 +52,12 @@ fn output(text: &str) -> anyhow::Result<()> {
 }
 
 fn definition(file: &Path) -> anyhow::Result<Definition> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("expected a migration in {}; name another with --migration", file.display()))?;
+    let text = std::fs::read_to_string(file).with_context(|| {
+        Usage::new(format!("expected a migration in {}; name another with --migration", file.display()))
+    })?;
     match Definition::from_yaml(&text) {
         Ok(definition) => Ok(definition),
-        Err(mistakes) => bail!("{} is not a migration yet:\n{mistakes}", file.display()),
+        Err(mistakes) => bail!(Usage::new(format!("{} is not a migration yet:\n{mistakes}", file.display()))),
     }
 }
 
