@@ -4,5 +4,6 @@ pub mod assembly;
 pub mod assets;
 pub mod cfn;
 pub mod commands;
+pub mod deploy;
 pub mod failure;
 pub mod stack;

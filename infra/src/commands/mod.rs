@@ -1,8 +1,15 @@
 //! The command line: one file a verb.
 
 mod bundle;
+mod deploy;
+mod destroy;
+mod diff;
+mod following;
 mod graph;
+mod signals;
+mod site;
 mod synth;
+mod terminal;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -25,6 +32,12 @@ pub struct Args {
 enum Command {
     /// Write the cloud assembly, and the template as YAML to stdout
     Synth(synth::SynthArgs),
+    /// Deploy the stack, and note it for `run`
+    Deploy(deploy::DeployArgs),
+    /// Show what a deployment would change
+    Diff(diff::DiffArgs),
+    /// Delete the stack; the ledger and the results stay unless told
+    Destroy(destroy::DestroyArgs),
     /// Draw the state machine, as Mermaid on stdout
     Graph,
     /// Build one function and print the path of its zip file: what the CDK CLI calls
@@ -37,6 +50,9 @@ impl Args {
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Synth(args) => synth::synth(&args),
+            Command::Deploy(args) => deploy::deploy(args).await,
+            Command::Diff(args) => diff::diff(args).await,
+            Command::Destroy(args) => destroy::destroy(args).await,
             Command::Graph => graph::graph(),
             Command::Bundle(args) => bundle::bundle(&args),
         }
