@@ -7,7 +7,9 @@ mod sources;
 mod workspace;
 
 use std::fmt;
+use std::str::FromStr;
 
+use anyhow::ensure;
 use migration::Task;
 use sha2::{Digest, Sha256};
 
@@ -62,6 +64,28 @@ impl AssetBucket {
     }
 }
 
+impl FromStr for AssetBucket {
+    type Err = anyhow::Error;
+
+    /// Takes what S3 takes
+    /// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>), so that a slip of the pen shows
+    /// before anything is built.
+    fn from_str(name: &str) -> anyhow::Result<Self> {
+        let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let bytes = name.as_bytes();
+        let is_name = (3..=63).contains(&bytes.len())
+            && bytes.iter().all(|byte| is_word(*byte) || [b'-', b'.'].contains(byte))
+            && [bytes.first(), bytes.last()].into_iter().flatten().all(|byte| is_word(*byte))
+            && !name.contains("..")
+            && name.parse::<std::net::Ipv4Addr>().is_err();
+        ensure!(
+            is_name,
+            "expected the name of an S3 bucket (3 to 63 lower-case letters, digits, hyphens and dots), found {name:?}"
+        );
+        Ok(Self::Named(name.to_owned()))
+    }
+}
+
 /// The code of all functions, from one state of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assets {
@@ -86,6 +110,13 @@ impl Assets {
         format!("{}.zip", self.hash(task))
     }
 
+    /// The command that builds a task's zip file, and prints its path, as long as the sources are these.
+    pub fn bundle_command(&self, task: Task) -> Vec<String> {
+        let words = ["cargo", "run", "--quiet", "--package", "infra", "--", "bundle", "--architecture"];
+        let own = [self.architecture.name(), "--sources", &self.sources, task.binary()];
+        words.into_iter().chain(own).map(str::to_owned).collect()
+    }
+
     /// What names a task's zip file.
     pub fn hash(&self, task: Task) -> String {
         let named = format!("{}/{}/{}", self.sources, self.architecture, task.binary());
@@ -96,4 +127,38 @@ impl Assets {
 /// SHA-256 in hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_s3_takes_is_a_bucket() {
+        for name in ["abc", "code-of-mine", "1.a-b.2"] {
+            assert_eq!(name.parse::<AssetBucket>().unwrap(), AssetBucket::Named(name.into()));
+        }
+        let long = "a".repeat(64);
+        for name in
+            ["", "ab", &long, "Mine", "my_code", "-mine", "mine.", "a..b", "10.0.0.1", "mine/code", "${AWS::Region}"]
+        {
+            assert!(name.parse::<AssetBucket>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_tells_tasks_architectures_and_sources_apart() {
+        let assets = |architecture, sources: &str| Assets {
+            architecture,
+            bucket: AssetBucket::default(),
+            sources: sources.to_owned(),
+        };
+        let arm = assets(Architecture::Arm64, "a");
+        let mut keys: Vec<_> = Task::ALL.map(|task| arm.key(task)).to_vec();
+        keys.push(assets(Architecture::X86_64, "a").key(Task::Prepare));
+        keys.push(assets(Architecture::Arm64, "b").key(Task::Prepare));
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!(keys.len(), Task::ALL.len() + 2);
+    }
 }

@@ -31,16 +31,11 @@ impl Built {
     }
 }
 
-/// Builds the binaries of some tasks. What is only for a while stands below `folder`.
-pub(super) fn build(
-    workspace: &Workspace,
-    architecture: Architecture,
-    tasks: &[Task],
-    folder: &Path,
-) -> anyhow::Result<Built> {
+/// Builds the binaries of all tasks. What is only for a while stands below `folder`.
+pub(super) fn build(workspace: &Workspace, architecture: Architecture, folder: &Path) -> anyhow::Result<Built> {
     match builder(has_cargo_lambda(workspace), architecture, own_architecture())? {
-        Builder::CargoLambda => with_cargo_lambda(workspace, architecture, tasks, folder),
-        Builder::Cargo => with_cargo(workspace, tasks),
+        Builder::CargoLambda => with_cargo_lambda(workspace, architecture, folder),
+        Builder::Cargo => with_cargo(workspace),
     }
 }
 
@@ -84,12 +79,7 @@ fn has_cargo_lambda(workspace: &Workspace) -> bool {
     asked.status().is_ok_and(|status| status.success())
 }
 
-fn with_cargo_lambda(
-    workspace: &Workspace,
-    architecture: Architecture,
-    tasks: &[Task],
-    folder: &Path,
-) -> anyhow::Result<Built> {
+fn with_cargo_lambda(workspace: &Workspace, architecture: Architecture, folder: &Path) -> anyhow::Result<Built> {
     // Of this build alone: another one would put its binaries in the same place.
     let folder = TempDir::new_in(folder).context("no folder can be made for the binaries")?;
     let mut build = Command::new(cargo());
@@ -101,13 +91,13 @@ fn with_cargo_lambda(
         Architecture::X86_64 => "--x86-64",
     });
     build.arg("--lambda-dir").arg(folder.path());
-    binaries(&mut build, tasks);
+    binaries(&mut build);
     build.current_dir(&workspace.root).stdin(Stdio::null()).stdout(std::io::stderr());
     let status = build.status().context("cargo lambda can't be started")?;
     if !status.success() {
         bail!("cargo lambda could not build the functions for {architecture}: what it said stands above");
     }
-    let executables = tasks.iter().map(|task| {
+    let executables = Task::ALL.into_iter().map(|task| {
         let name = task.binary();
         (name.to_owned(), folder.path().join(name).join("bootstrap"))
     });
@@ -127,10 +117,10 @@ struct Target {
     name: String,
 }
 
-fn with_cargo(workspace: &Workspace, tasks: &[Task]) -> anyhow::Result<Built> {
+fn with_cargo(workspace: &Workspace) -> anyhow::Result<Built> {
     let mut build = Command::new(cargo());
     build.args(["build", "--release", "--locked", "--message-format=json-render-diagnostics"]);
-    binaries(&mut build, tasks);
+    binaries(&mut build);
     build.current_dir(&workspace.root).stdin(Stdio::null()).stderr(Stdio::inherit());
     let said = build.output().context("cargo can't be started")?;
     if !said.status.success() {
@@ -144,9 +134,9 @@ fn with_cargo(workspace: &Workspace, tasks: &[Task]) -> anyhow::Result<Built> {
     Ok(Built { executables, _folder: None })
 }
 
-fn binaries(build: &mut Command, tasks: &[Task]) {
+fn binaries(build: &mut Command) {
     build.args(["--package", FUNCTIONS]);
-    for task in tasks {
+    for task in Task::ALL {
         build.args(["--bin", task.binary()]);
     }
 }

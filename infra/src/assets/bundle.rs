@@ -34,7 +34,8 @@ fn bundle_tasks(assets: &Assets, tasks: &[Task]) -> anyhow::Result<BTreeMap<Task
     let folder = workspace.target.join("segue");
     fs::create_dir_all(&folder).with_context(|| format!("the folder {} can't be made", folder.display()))?;
     unchanged(&workspace, assets, "the functions' sources are no longer those of the template")?;
-    let built = build::build(&workspace, assets.architecture, tasks, &folder)?;
+    // All of them, even for one: callers that wait for each other's build then find theirs done.
+    let built = build::build(&workspace, assets.architecture, &folder)?;
     // An editor may have been at work meanwhile; the zip file would bear the name of other sources.
     unchanged(&workspace, assets, "the functions' sources have changed while they were built")?;
     let mut files = BTreeMap::new();

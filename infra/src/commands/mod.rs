@@ -1,6 +1,7 @@
 //! The command line: one file a verb.
 
 mod bundle;
+mod context;
 mod deploy;
 mod destroy;
 mod diff;
@@ -49,7 +50,7 @@ impl Args {
     /// Carries the command out.
     pub async fn run(self) -> anyhow::Result<()> {
         match self.command {
-            Command::Synth(args) => synth::synth(&args),
+            Command::Synth(args) => synth::synth(args),
             Command::Deploy(args) => deploy::deploy(args).await,
             Command::Diff(args) => diff::diff(args).await,
             Command::Destroy(args) => destroy::destroy(args).await,
