@@ -1,0 +1,227 @@
+//! The dashboard that a person watches a run on: what it does, what it meets, and what it costs.
+
+use anyhow::Context;
+use migration::Task;
+use migration::cost::Prices;
+use migration::definition::Definition;
+use migration::deployment::Metric as Ours;
+
+use super::alarms::{of_machine, of_run};
+use super::console;
+use super::functions::Functions;
+use super::workflow::Machines;
+use crate::cfn::cloudwatch::{Dashboard, Metric};
+use crate::cfn::dashboard::{Body, Graph, Line, Widget};
+use crate::cfn::sns::Topic;
+use crate::cfn::{Expr, Handle, Template, Text, pseudo};
+
+/// What the dashboard is about.
+pub(super) struct Watched<'w> {
+    pub(super) definition: &'w Definition,
+    pub(super) functions: &'w Functions,
+    pub(super) machines: &'w Machines,
+    pub(super) topic: &'w Handle<Topic>,
+}
+
+pub(super) fn add(template: &mut Template, watched: &Watched) -> anyhow::Result<Handle<Dashboard>> {
+    let prices = Prices::built_in()?;
+    let rows = [
+        (7, vec![watched.words()]),
+        (4, vec![watched.so_far(), watched.cost_so_far(&prices)]),
+        (6, vec![items(), segments()]),
+        (6, vec![watched.units(Side::Write), watched.units(Side::Read)]),
+        (6, vec![watched.throttles(), watched.errors()]),
+        (6, vec![watched.cost(&prices), watched.duration(), watched.concurrency()]),
+    ];
+    let body = Body::rows("-PT3H", rows).to_text().context("the dashboard can't be written as JSON")?;
+    // Dashboards of one account share their names over all regions.
+    let name = Expr::concat([pseudo::stack_name(), "-".into(), pseudo::region()]);
+    Ok(template.add("Dashboard", Dashboard { dashboard_name: Some(name), ..Dashboard::new(body) })?)
+}
+
+/// The dashboard's page in the console.
+pub(super) fn url(dashboard: &Handle<Dashboard>) -> Expr<Text> {
+    let name = dashboard.name().into_text();
+    let region = pseudo::region();
+    console(Expr::concat(["cloudwatch/home?region=".into(), region, "#dashboards:name=".into(), name]))
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Read,
+    Write,
+}
+
+impl Watched<'_> {
+    fn table(&self, name: &'static str) -> Metric {
+        Metric::new("AWS/DynamoDB", name, "TableName", self.definition.source.table.as_str().into())
+    }
+
+    fn lambda(&self, task: Task, name: &'static str) -> Metric {
+        Metric::new("AWS/Lambda", name, "FunctionName", self.functions.of(task).name().into_text())
+    }
+
+    /// What runs here, and how to follow, stop and restore.
+    fn words(&self) -> Widget {
+        let Definition { migration, source, .. } = self.definition;
+        let executions = console(Expr::concat([
+            "states/home?region=".into(),
+            pseudo::region(),
+            "#/statemachines/view/".into(),
+            self.machines.workflow.arn().into_text(),
+        ]));
+        let markdown = Expr::concat([
+            format!("# Segue: the migration {migration} of table {}\n", source.table).into(),
+            "**Follow** a run: `cargo run --bin run -- watch`, or its [execution](".into(),
+            executions,
+            ").\n\n**Stop** it: `aws stepfunctions stop-execution --execution-arn ARN`. Pages under way are finished, \
+             what is changed stays changed, and the capacity is put back.\n\n**Restore** by hand, should an alarm ask for \
+             it: `cargo run --bin run -- restore RUN`.\n\n**Items that failed**: `cargo run --bin run -- failures RUN`.\
+             \n\n**Alarms** go to the topic `"
+                .into(),
+            self.topic.arn().into_text(),
+            "`: subscribe to it. Numbers are sums over the time that is shown above.".into(),
+        ]);
+        Widget::Text { markdown }
+    }
+
+    fn so_far(&self) -> Widget {
+        let lines = vec![
+            Line::metric("segments done", of_run(Ours::SegmentsDone)),
+            Line::metric("items read", of_run(Ours::ItemsScanned)),
+            Line::metric("changed", of_run(Ours::ItemsWritten)),
+            Line::metric("deleted", of_run(Ours::ItemsDeleted)),
+            Line::metric("failed", of_run(Ours::ItemsFailed)),
+        ];
+        Graph::numbers("So far", pseudo::region(), lines).into()
+    }
+
+    /// The units of the run, and what the table and its owner have to do with them.
+    fn units(&self, side: Side) -> Widget {
+        let (title, ours, consumed, provisioned) = match side {
+            Side::Read => {
+                ("Read units a second", Ours::ReadUnits, "ConsumedReadCapacityUnits", "ProvisionedReadCapacityUnits")
+            }
+            Side::Write => (
+                "Write units a second",
+                Ours::WriteUnits,
+                "ConsumedWriteCapacityUnits",
+                "ProvisionedWriteCapacityUnits",
+            ),
+        };
+        let mut lines = Vec::from(rate("the run", "run", of_run(ours)));
+        lines.extend(rate("the table, by everyone", "table", self.table(consumed)));
+        // Nothing where the table is on demand.
+        lines.push(Line::metric("the table's provisioned capacity", self.table(provisioned)).stat("Average"));
+        Graph::lines(title, pseudo::region(), "units/s", lines).into()
+    }
+
+    fn throttles(&self) -> Widget {
+        let lines = vec![
+            Line::metric("the run's reads", of_run(Ours::ThrottledReads)),
+            Line::metric("the run's writes", of_run(Ours::ThrottledWrites)),
+            Line::metric("the table's reads, by everyone", self.table("ReadThrottleEvents")),
+            Line::metric("the table's writes, by everyone", self.table("WriteThrottleEvents")),
+        ];
+        Graph::lines("Throttled requests a minute", pseudo::region(), "requests", lines).into()
+    }
+
+    fn errors(&self) -> Widget {
+        let Machines { workflow, restore_afterwards, .. } = self.machines;
+        let mut lines = vec![
+            Line::metric("items that failed", of_run(Ours::ItemsFailed)),
+            Line::metric("conflicts with other writers", of_run(Ours::Conflicts)),
+            Line::metric("runs that failed", of_machine(workflow, "ExecutionsFailed")),
+            Line::metric("runs that timed out", of_machine(workflow, "ExecutionsTimedOut")),
+            Line::metric("runs that were stopped", of_machine(workflow, "ExecutionsAborted")),
+            Line::metric("restores that failed", of_machine(restore_afterwards, "ExecutionsFailed")),
+        ];
+        lines.extend(Task::ALL.map(|task| Line::metric(format!("calls of {task}"), self.lambda(task, "Errors"))));
+        Graph::lines("Failures a minute", pseudo::region(), "failures", lines).into()
+    }
+
+    fn duration(&self) -> Widget {
+        let duration = |label, stat| Line::metric(label, self.lambda(Task::MigrateSegment, "Duration")).stat(stat);
+        let lines = vec![duration("mean", "Average"), duration("99 of 100", "p99"), duration("longest", "Maximum")];
+        Graph::lines("A worker's call", pseudo::region(), "ms", lines).into()
+    }
+
+    fn concurrency(&self) -> Widget {
+        let lines = vec![
+            Line::metric("at work", self.lambda(Task::MigrateSegment, "ConcurrentExecutions")).stat("Maximum"),
+            Line::metric("turned away by the account's limit", self.lambda(Task::MigrateSegment, "Throttles")),
+        ];
+        Graph::lines("Workers", pseudo::region(), "functions", lines).into()
+    }
+
+    fn cost_so_far(&self, prices: &Prices) -> Widget {
+        let title = format!("DynamoDB so far, at the prices of {}", prices.region);
+        let cost = Line::expression(ON_DEMAND, on_demand(prices));
+        Graph::numbers(title, pseudo::region(), vec![reads(), writes(), cost]).into()
+    }
+
+    fn cost(&self, prices: &Prices) -> Widget {
+        let provisioned = |label, name, id| Line::metric(label, self.table(name)).stat("Average").id(id).hidden();
+        let by_the_hour = format!(
+            "RUNNING_SUM((FILL(rp, 0) * {} + FILL(wp, 0) * {}) * PERIOD(rp) / 3600)",
+            prices.provisioned_read_unit_hour, prices.provisioned_write_unit_hour
+        );
+        let lines = vec![
+            reads(),
+            writes(),
+            provisioned("provisioned read units", "ProvisionedReadCapacityUnits", "rp"),
+            provisioned("provisioned write units", "ProvisionedWriteCapacityUnits", "wp"),
+            Line::expression(ON_DEMAND, format!("RUNNING_SUM({})", on_demand(prices))),
+            Line::expression("the table's capacity while it is provisioned, $", by_the_hour),
+        ];
+        let title = format!("Cost of DynamoDB, at the prices of {}", prices.region);
+        let graph = Graph::lines(title, pseudo::region(), "$", lines);
+        // DynamoDB tells what is provisioned every five minutes.
+        Graph { period: 300, ..graph }.into()
+    }
+}
+
+/// What a table that is provisioned meanwhile doesn't cost.
+const ON_DEMAND: &str = "the run's units while the table is on demand, $";
+
+fn items() -> Widget {
+    let lines = [
+        ("read", "read", Ours::ItemsScanned),
+        ("changed", "changed", Ours::ItemsWritten),
+        ("deleted", "deleted", Ours::ItemsDeleted),
+        ("as wanted already", "unchanged", Ours::ItemsUnchanged),
+        ("failed", "failed", Ours::ItemsFailed),
+    ];
+    let lines = lines.into_iter().flat_map(|(label, id, metric)| rate(label, id, of_run(metric)));
+    Graph::lines("Items a second", pseudo::region(), "items/s", lines.collect()).into()
+}
+
+fn segments() -> Widget {
+    let done = Line::metric("a minute", of_run(Ours::SegmentsDone)).id("done").hidden();
+    let so_far = Line::expression("done", "RUNNING_SUM(FILL(done, 0))");
+    Graph::lines("Segments done", pseudo::region(), "segments", vec![done, so_far]).into()
+}
+
+/// A metric's sum, and what it is by the second.
+fn rate(label: &str, id: &str, metric: Metric) -> [Line; 2] {
+    [
+        Line::metric(format!("{label}, sum"), metric).id(id).hidden(),
+        Line::expression(label, format!("{id} / PERIOD({id})")),
+    ]
+}
+
+fn reads() -> Line {
+    Line::metric("read units", of_run(Ours::ReadUnits)).id("r").hidden()
+}
+
+fn writes() -> Line {
+    Line::metric("write units", of_run(Ours::WriteUnits)).id("w").hidden()
+}
+
+/// What [`reads`] and [`writes`] cost on demand, period by period.
+fn on_demand(prices: &Prices) -> String {
+    let a_unit = |a_million: f64| a_million / 1e6;
+    let read = a_unit(prices.on_demand_million_read_units);
+    let write = a_unit(prices.on_demand_million_write_units);
+    format!("FILL(r, 0) * {read} + FILL(w, 0) * {write}")
+}

@@ -1,0 +1,45 @@
+//! What each task may do, and nothing more. The table that the migration changes is named by its ARN; a task reaches
+//! indexes through no request of its own, so none is named.
+
+use migration::Task;
+use migration::definition::Definition;
+
+use crate::cfn::dynamodb::Table;
+use crate::cfn::iam::{BackupAction, Statement, TableAction};
+use crate::cfn::{ArnOf, Expr};
+
+/// The statements for a task's calls to DynamoDB, as `migration` makes them.
+pub(super) fn of(
+    task: Task,
+    definition: &Definition,
+    source: &Expr<ArnOf<Table>>,
+    ledger: &Expr<ArnOf<Table>>,
+) -> Vec<Statement> {
+    use TableAction::{
+        CreateBackup, DeleteItem, DescribeTable, GetItem, PutItem, Query, Scan, UpdateItem, UpdateTable,
+    };
+    let on = |table: &Expr<ArnOf<Table>>, actions: &[TableAction]| {
+        Statement::allow(actions.iter().copied()).on(table.clone())
+    };
+    match task {
+        Task::Prepare => vec![on(source, &[DescribeTable]), on(ledger, &[PutItem])],
+        // Without `backup: true`, which a run can't change, the workflow never comes here: the role stays empty.
+        Task::StartBackup if !definition.backup => Vec::new(),
+        Task::StartBackup => vec![on(source, &[CreateBackup]), on(ledger, &[GetItem])],
+        Task::CheckBackup if !definition.backup => Vec::new(),
+        Task::CheckBackup => vec![Statement::allow([BackupAction::DescribeBackup]).on(source.clone().backups())],
+        // `--prewarm` is a flag of each run, so these are there always.
+        Task::Prewarm => vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, &[GetItem, PutItem])],
+        Task::CheckPrewarm => vec![on(source, &[DescribeTable]), on(ledger, &[GetItem])],
+        Task::MigrateSegment => {
+            // `GetItem`: the item as it is now, where a failed condition didn't bring it.
+            let mut actions = vec![Scan, GetItem, UpdateItem];
+            if definition.may_delete() {
+                actions.push(DeleteItem);
+            }
+            vec![on(source, &actions), on(ledger, &[GetItem, PutItem, UpdateItem])]
+        }
+        Task::Restore => vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, &[GetItem, PutItem])],
+        Task::Summarise => vec![on(ledger, &[GetItem, PutItem, Query])],
+    }
+}
