@@ -13,8 +13,6 @@ use tokio_util::task::TaskTracker;
 use crate::error::{Error, Kind};
 use crate::ledger::Entry;
 use crate::plan::{Plan, RunId};
-use crate::prepare::OfRun;
-use crate::segment;
 use crate::services::Services;
 use crate::summary::Summary;
 use crate::task::Task;
@@ -89,27 +87,12 @@ impl Tasks for LocalTasks {
         }
         // Spawned, so that workers share the processors, and so that writes under way finish when the Map lets
         // go of its child.
-        let run = json!({ "run": payload.get("run") });
         let services = self.services.clone();
         let deadline = Instant::now() + WORKER_TIME;
         let work = self.workers.spawn(async move { task.run(&services, payload, Some(deadline)).await });
-        let answer = match work.await {
-            Ok(answer) => answer,
-            // A worker that ended by itself has left its error in the ledger.
-            Err(_) => self.panicked(task, &run).await,
-        };
+        // A task's own panic comes back as its error.
+        let answer = work.await.unwrap_or_else(|_| Err(Error::new(Kind::Panicked, format!("{task} was cut off"))));
         answer.map_err(|error| failure(&error))
-    }
-}
-
-impl LocalTasks {
-    /// What a panic says may hold an item's values (R20): it stands on stderr alone, where Rust has put it.
-    async fn panicked(&self, task: Task, run: &Value) -> Result<Value, Error> {
-        let error = Error::new(Kind::Panicked, format!("{task} panicked: a bug, most likely in a transform"));
-        if let (Task::MigrateSegment, Ok(OfRun { run })) = (task, serde_json::from_value(run.clone())) {
-            segment::note(&self.services, &run, &error).await?;
-        }
-        Err(error)
     }
 }
 

@@ -2,6 +2,7 @@
 //! [`Task::run`].
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -10,7 +11,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
+use crate::plan::RunId;
 use crate::services::Services;
 use crate::{backup, prepare, prewarm, segment, summary};
 
@@ -86,7 +88,8 @@ impl Task {
         Self::ALL.into_iter().find(|task| task.function_arn() == arn)
     }
 
-    /// Carries the task out. `deadline` is when the caller's time is up, if it has any.
+    /// Carries the task out. `deadline` is when the caller's time is up, if it has any. A panic becomes an error,
+    /// [`Kind::Panicked`], without what it says: that may hold an item's values (R20).
     ///
     /// Boxed: it is the root of every call to AWS, and callers' futures would have its layout in theirs.
     pub fn run(
@@ -95,7 +98,25 @@ impl Task {
         input: Value,
         deadline: Option<Instant>,
     ) -> BoxFuture<'_, Result<Value, Error>> {
-        self.dispatch(services, input, deadline).boxed()
+        self.guarded(services, input, deadline).boxed()
+    }
+
+    async fn guarded(self, services: &Services, input: Value, deadline: Option<Instant>) -> Result<Value, Error> {
+        let run = input.get("run").and_then(Value::as_str).map(RunId::named);
+        // Services survive a panic: they hold nothing that a task leaves half changed.
+        match AssertUnwindSafe(self.dispatch(services, input, deadline)).catch_unwind().await {
+            Ok(answer) => answer,
+            Err(_) => Err(self.panicked(services, run).await?),
+        }
+    }
+
+    /// The error that stands for a panic. A worker leaves it in the ledger, as it leaves its others.
+    async fn panicked(self, services: &Services, run: Option<RunId>) -> Result<Error, Error> {
+        let error = Error::new(Kind::Panicked, format!("{self} panicked: a bug, most likely in a transform"));
+        if let (Self::MigrateSegment, Some(run)) = (self, run) {
+            segment::note(services, &run, &error).await?;
+        }
+        Ok(error)
     }
 
     async fn dispatch(self, services: &Services, input: Value, deadline: Option<Instant>) -> Result<Value, Error> {
