@@ -1,34 +1,78 @@
-//! The frame around each function: clients made once, the deadline from the context, errors under the names that
-//! the workflow matches.
+//! The frame around each function: clients made once, the deadline from the context, a line of the log before and
+//! after the work, the counts as metrics, and errors under the names that the workflow matches (R10). Nothing that
+//! leaves a function by its log, its metrics or its errors holds an item's value (R20).
 
+use std::fmt;
+use std::io::{Stdout, stdout};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::Timestamp;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use migration::{Error, Kind, Ledger, Services, Task};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, Runtime, service_fn};
+use migration::transform::Functions;
+use migration::{Error, Ledger, Services, Task};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::{client, transforms};
+use crate::environment::Environment;
+use crate::event::Event;
+use crate::logs::Invocation;
+use crate::metrics::Metrics;
+use crate::{client, logs, transforms};
 
 /// What ends a function before or between invocations.
 pub type LambdaError = lambda_runtime::Error;
 
-/// The environment variable that names the ledger's table; the stack sets it.
-pub const LEDGER_TABLE: &str = "SEGUE_LEDGER_TABLE";
-
-/// Serves one task until Lambda ends the process.
+/// Serves one task until Lambda ends the process, with the transforms of `transforms.rs`.
 pub async fn serve(task: Task) -> Result<(), LambdaError> {
-    let table = std::env::var(LEDGER_TABLE).map_err(|_| format!("expected {LEDGER_TABLE} to name the ledger"))?;
-    let dynamodb = client::dynamodb(&client::configuration().await);
-    let ledger = Ledger::new(dynamodb.clone(), table);
-    let services = Services::new(dynamodb, ledger, transforms::all(), Timestamp::now);
-    let services = &services;
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| async move {
-        let deadline = Instant::now() + time_left(event.context.deadline, SystemTime::now());
-        task.run(services, event.payload, Some(deadline)).await.map_err(Reported)
-    }))
-    .await
+    serve_with(task, transforms::all()).await
+}
+
+/// Serves one task with these transforms.
+pub async fn serve_with(task: Task, transforms: Functions) -> Result<(), LambdaError> {
+    logs::init();
+    let function = match Function::new(task, transforms).await {
+        Ok(function) => function,
+        Err(error) => return Err(crate::init::refuse(Reported(error)).await),
+    };
+    let function = &function;
+    Runtime::new(service_fn(move |event: LambdaEvent<Event>| function.invoke(event))).run().await
+}
+
+/// A task, and what it works with as long as its process lives.
+struct Function {
+    task: Task,
+    services: Services,
+    metrics: Arc<Metrics<Stdout>>,
+}
+
+impl Function {
+    async fn new(task: Task, transforms: Functions) -> Result<Self, Error> {
+        let environment = Environment::of(task, |name| std::env::var(name).ok())?;
+        let dynamodb = client::dynamodb(&client::configuration_in_lambda().await);
+        let ledger = Ledger::new(dynamodb.clone(), environment.ledger_table);
+        let metrics = Arc::new(Metrics::new(environment.stack, stdout(), Timestamp::now));
+        let mut services = Services::new(dynamodb, ledger, transforms, Timestamp::now);
+        services.observer = metrics.clone();
+        services.deployed = environment.migration_digest;
+        Ok(Self { task, services, metrics })
+    }
+
+    async fn invoke(&self, event: LambdaEvent<Event>) -> Result<Value, Reported> {
+        let LambdaEvent { payload: Event(event), context } = event;
+        let line = Invocation::begin(self.task, &context.request_id, event.as_ref().ok());
+        self.metrics.begin(line.run());
+        let answer = match event {
+            Ok(event) => self.task.run(&self.services, event, Some(deadline(&context))).await,
+            Err(unreadable) => Err(Error::invalid(format!("the input of {} is no JSON: {unreadable}", self.task))),
+        };
+        line.end(&answer, &self.metrics.end());
+        answer.map_err(Reported)
+    }
+}
+
+fn deadline(context: &Context) -> Instant {
+    Instant::now() + time_left(context.deadline, SystemTime::now())
 }
 
 /// What is left until a deadline in milliseconds since 1970, as Lambda gives it.
@@ -38,19 +82,33 @@ fn time_left(deadline_ms: u64, now: SystemTime) -> Duration {
 }
 
 /// An error on its way to the state machine.
-#[derive(Debug)]
-struct Reported(Error);
+pub(crate) struct Reported(Error);
 
 impl From<Reported> for Diagnostic {
     fn from(Reported(error): Reported) -> Self {
-        let kind: Kind = error.kind();
-        Self { error_type: kind.name().into(), error_message: error.to_string() }
+        Self { error_type: error.kind().name().into(), error_message: error.to_string() }
     }
 }
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.0.kind().name(), self.0)
+    }
+}
+
+/// The runtime, and Rust where a process ends, show errors so. What lies underneath stays out of it.
+impl fmt::Debug for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Reported {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use migration::Kind;
 
     /// R10: the state machine sees the names that its Retry and Catch match.
     #[test]

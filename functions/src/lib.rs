@@ -4,5 +4,10 @@
 //! command line alike.
 
 pub mod client;
+mod environment;
+mod event;
+mod init;
 pub mod lambda;
+mod logs;
+mod metrics;
 pub mod transforms;
