@@ -26,10 +26,13 @@ impl Embedded {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<()> {
-        let router =
-            Router::new().fallback(answer).layer(DefaultBodyLimit::max(REQUEST_BYTES)).with_state(self.clone());
-        let served = axum::serve(listener, router).with_graceful_shutdown(shutdown).await;
+        let served = axum::serve(listener, self.router()).with_graceful_shutdown(shutdown).await;
         served.map_err(|error| Error::because(ErrorKind::Io, "the server's socket failed", error))
+    }
+
+    /// What answers them, to be served together with something else.
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).layer(DefaultBodyLimit::max(REQUEST_BYTES)).with_state(self.clone())
     }
 }
 
