@@ -1,7 +1,7 @@
 //! DynamoDB clients as every engine on real tables makes them.
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_config::{BehaviorVersion, ConfigLoader, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
@@ -18,6 +18,11 @@ pub async fn configuration_in_lambda() -> SdkConfig {
         .credentials_provider(EnvironmentVariableCredentialsProvider::new())
         .load()
         .await
+}
+
+/// The same, but for the region: a stack is where it was deployed, wherever the environment points.
+pub async fn configuration_in(region: &str) -> SdkConfig {
+    loader().region(Region::new(region.to_owned())).load().await
 }
 
 fn loader() -> ConfigLoader {

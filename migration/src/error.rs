@@ -110,6 +110,25 @@ impl Error {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
+        Self::from_answer(operation, error, detail_of)
+    }
+
+    /// The same of a service that never sees an item: its messages are kept whole.
+    pub fn from_control_plane<E>(operation: &str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        Self::from_answer(operation, error, |_, code, message| format!("{message} ({code})"))
+    }
+
+    fn from_answer<E>(
+        operation: &str,
+        error: SdkError<E, HttpResponse>,
+        detail_of: impl Fn(Kind, &str, &str) -> String,
+    ) -> Self
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
         let (kind, detail) = match &error {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
@@ -149,23 +168,34 @@ fn of_construction(error: &dyn std::error::Error) -> (Kind, String) {
     (Kind::Unavailable, chain.pop().unwrap_or_default())
 }
 
-/// Error codes of the DynamoDB API reference ("Error handling"), and of its front door.
+/// Error codes of the DynamoDB API reference ("Error handling"), of the Step Functions API reference, and of AWS's front
+/// door (the common errors; the query protocol of CloudFormation and STS has names of its own for some).
 fn kind_of(code: &str, status: u16) -> Kind {
     match code {
         "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded" | "Throttling" => {
             Kind::Throttled
         }
-        "ResourceNotFoundException" | "TableNotFoundException" | "BackupNotFoundException" => Kind::NotFound,
+        "ResourceNotFoundException"
+        | "TableNotFoundException"
+        | "BackupNotFoundException"
+        | "ExecutionDoesNotExist"
+        | "StateMachineDoesNotExist" => Kind::NotFound,
         "ResourceInUseException"
         | "BackupInUseException"
         | "LimitExceededException"
         | "TransactionConflictException" => Kind::Busy,
-        "AccessDeniedException"
-        | "ExpiredTokenException"
+        "AccessDenied"
+        | "AccessDeniedException"
         | "ExpiredToken"
+        | "ExpiredTokenException"
+        | "IncompleteSignature"
         | "IncompleteSignatureException"
+        | "InvalidClientTokenId"
         | "InvalidSignatureException"
+        | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
+        | "RequestExpired"
+        | "SignatureDoesNotMatch"
         | "UnrecognizedClientException" => Kind::Denied,
         _ if status >= 500 => Kind::Unavailable,
         _ => Kind::Refused,

@@ -14,7 +14,7 @@ use crate::error::{Error, Kind};
 use crate::ledger::Entry;
 use crate::plan::{Plan, RunId};
 use crate::services::Services;
-use crate::summary::Summary;
+use crate::summary::{self, Summary};
 use crate::task::Task;
 use crate::workflow;
 
@@ -54,12 +54,9 @@ fn unreported(outcome: asl::interpret::Outcome) -> Error {
     let asl::interpret::Outcome::Failed(failure) = outcome else {
         return Error::new(Kind::Refused, "the run ended without a report");
     };
-    let cause = failure.cause.unwrap_or_default();
-    let json: Option<Value> = serde_json::from_str(&cause).ok();
-    let message = json.as_ref().and_then(|json| json.get("errorMessage")).and_then(Value::as_str);
     let name = failure.error.as_ref().map_or("", ErrorName::as_str);
     let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).unwrap_or(Kind::Refused);
-    Error::new(kind, message.unwrap_or(&cause))
+    Error::new(kind, summary::reason(&failure.cause.unwrap_or_default()))
 }
 
 struct LocalTasks {

@@ -41,6 +41,18 @@ impl RunId {
     pub fn new(migration: &str, now: Timestamp) -> Self {
         Self(format!("{migration}-{}", now.strftime("%Y%m%dT%H%M%S%3fZ")))
     }
+
+    /// The migration's name and the time of the start, which sorts as text; nothing where the name is none of a run's.
+    pub fn parts(&self) -> Option<(&str, &str)> {
+        let (migration, time) = self.0.rsplit_once('-')?;
+        let is_time = time.len() == 19
+            && time.char_indices().all(|(at, c)| match at {
+                8 => c == 'T',
+                18 => c == 'Z',
+                _ => c.is_ascii_digit(),
+            });
+        is_time.then_some((migration, time))
+    }
 }
 
 /// Where a run's state machine is executed, and against what.
@@ -134,5 +146,21 @@ impl Plan {
     /// The segments that child `child` works: `child`, `child + children`, and so on.
     pub fn segments_of(&self, child: u32) -> impl Iterator<Item = u32> + use<> {
         (child..self.definition.segments.get()).step_by(self.children as usize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_known_by_its_name() {
+        let run = RunId::new("tidy-movies", Timestamp::from_millisecond(1_795_167_000_123).unwrap());
+        assert_eq!(run.parts(), Some(("tidy-movies", "20261120T093000123Z")));
+        for other in
+            ["tidy-movies", "9f2c7a3e-0b51-4e6e-9f0a-0d6f5b6c7d8e", "a-20261120T093000123", "20261120T093000123Z"]
+        {
+            assert_eq!(RunId::named(other).parts(), None, "{other}");
+        }
     }
 }

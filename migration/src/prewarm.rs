@@ -18,11 +18,13 @@ pub(crate) struct Ready {
 
 /// What the ledger holds of a table's capacity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Raised {
+pub struct Raised {
     /// What stood before.
-    before: Capacity,
+    pub before: Capacity,
+    /// What it was raised to.
+    pub to: Capacity,
     /// Whether it has been put back. It is put back once: what somebody sets afterwards is theirs.
-    restored: bool,
+    pub restored: bool,
 }
 
 /// Writes down the table's capacity, then raises it to what the plan asks for. Nothing is lowered.
@@ -33,19 +35,23 @@ pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, E
     let plan = services.plan(run).await?;
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
-    let Some(raised) = raised else { return Ok(Ready { ready: table.is_active }) };
-    let noted: Option<Raised> = services.ledger.get(run, Entry::Capacity).await?;
-    if noted.is_none_or(|noted| noted.restored) {
-        let before = Raised { before: table.capacity.clone(), restored: false };
-        services.ledger.put(run, Entry::Capacity, &before).await?;
+    let Some(to) = raised else { return Ok(Ready { ready: table.is_active }) };
+    if raised_by(&services.ledger, run).await?.is_none_or(|noted| noted.restored) {
+        let raised = Raised { before: table.capacity.clone(), to: to.clone(), restored: false };
+        services.ledger.put(run, Entry::Capacity, &raised).await?;
     }
-    capacity::set(&services.source, &table.name, &raised).await?;
+    capacity::set(&services.source, &table.name, &to).await?;
     check(services, run).await
+}
+
+/// What a run has raised, if it has.
+pub async fn raised_by(ledger: &Ledger, run: &RunId) -> Result<Option<Raised>, Error> {
+    ledger.get(run, Entry::Capacity).await
 }
 
 /// What a run has raised and not put back: the capacity from before.
 pub async fn still_raised(ledger: &Ledger, run: &RunId) -> Result<Option<Capacity>, Error> {
-    let raised: Option<Raised> = ledger.get(run, Entry::Capacity).await?;
+    let raised = raised_by(ledger, run).await?;
     Ok(raised.filter(|raised| !raised.restored).map(|raised| raised.before))
 }
 
@@ -63,11 +69,10 @@ pub(crate) async fn restore(services: &Services, run: &RunId) -> Result<Ready, E
 }
 
 async fn put_back(services: &Services, run: &RunId) -> Result<(), Error> {
-    let raised: Option<Raised> = services.ledger.get(run, Entry::Capacity).await?;
-    if let Some(Raised { before, restored: false }) = raised {
+    if let Some(Raised { before, to, restored: false }) = raised_by(&services.ledger, run).await? {
         let plan = services.plan(run).await?;
         capacity::set(&services.source, plan.definition.source.table.as_str(), &before).await?;
-        services.ledger.put(run, Entry::Capacity, &Raised { before, restored: true }).await?;
+        services.ledger.put(run, Entry::Capacity, &Raised { before, to, restored: true }).await?;
     }
     Ok(())
 }

@@ -159,8 +159,12 @@ async fn cause(services: &Services, run: &RunId, caught: Caught) -> Result<RunFa
     {
         return Ok(RunFailure { error, reason });
     }
-    // A Lambda function's error arrives as JSON, a state's own as text.
-    let json: Option<Value> = serde_json::from_str(&caught.cause).ok();
+    Ok(RunFailure { reason: reason(&caught.cause), error: caught.error })
+}
+
+/// What a state machine's cause says: a Lambda function's error arrives as JSON, a state's own as text.
+pub fn reason(cause: &str) -> String {
+    let json: Option<Value> = serde_json::from_str(cause).ok();
     let message = json.as_ref().and_then(|json| json.get("errorMessage")).and_then(Value::as_str);
-    Ok(RunFailure { reason: message.unwrap_or(&caught.cause).to_owned(), error: caught.error })
+    message.unwrap_or(cause).to_owned()
 }
