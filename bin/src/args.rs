@@ -3,12 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use migration::definition::{TableName, TotalSegments};
 
 /// Change every item of a DynamoDB table, safely, while it is in use
 ///
-/// Without a command, `run` carries out the migration that migration.yaml describes. Nothing deployed and no
-/// engine named means a rehearsal on an embedded DynamoDB in this process.
+/// Without a command, `run` carries out the migration that migration.yaml describes: on the stack that was deployed from
+/// this folder, after it has asked, or, where nothing is deployed, as a rehearsal on an embedded DynamoDB in this
+/// process.
 #[derive(Debug, Parser)]
 #[command(name = "run", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
 pub(crate) struct Args {
@@ -20,12 +22,16 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Go on with a run that was stopped, failed or killed: what is done is not read again
+    /// Say how far a run is, or how it has ended
+    Status(SomeRunArgs),
+    /// Follow a run on AWS to its end, from any terminal
+    Watch(SomeRunArgs),
+    /// Go on with a run of this machine that was stopped, failed or killed: what is done is not read again
     Resume(ResumeArgs),
-    /// Put back the capacity that a run has raised and, because it was killed, not put back
-    Restore(RunArg),
+    /// Put back the capacity that a run has raised and, because it was cut off, not put back
+    Restore(RunArgs),
     /// Write the items that a run could not migrate to stdout, a JSON object a line: key, reason, segment
-    Failures(RunArg),
+    Failures(RunArgs),
     /// Serve an embedded database on 127.0.0.1, for any AWS client
     Serve(ServeArgs),
     /// Write a table's items to stdout as DynamoDB JSON, one {"Item":{...}} a line
@@ -52,7 +58,8 @@ pub(crate) struct MigrateArgs {
     /// Write units to raise it to [default: the migration's, or 4000]
     #[arg(long, value_name = "UNITS", requires = "prewarm", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) prewarm_wcu: Option<u32>,
-    /// How many segments are worked at a time [default: 4 for each processor]
+    /// How many segments are worked at a time [default: 4 for each processor; 100 on Step Functions, where each is a
+    /// Lambda function at work: an account starts with 1000 of them, for all that it does]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) workers: Option<u32>,
     /// Items for a table that the embedded database doesn't have yet: a JSON array, or the DynamoDB JSON lines of
@@ -65,9 +72,20 @@ pub(crate) struct MigrateArgs {
     /// Keep the embedded database in this file [default: a temporary one]
     #[arg(long, value_name = "FILE")]
     pub(crate) database: Option<PathBuf>,
-    /// Where to run
+    /// Where to run [default: step-functions where a stack is deployed or named, otherwise embedded]
     #[arg(long, value_enum)]
     pub(crate) engine: Option<EngineArg>,
+    #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
+    /// Begin on AWS without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Begin on AWS and leave: the execution's ARN and its page in the console go to stdout
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) detach: bool,
+    /// What `${now}` stands for [default: the start], such as 2026-11-20T09:30:00Z
+    #[arg(long, value_name = "TIMESTAMP")]
+    pub(crate) now: Option<Timestamp>,
     /// Write nothing: show what would change on a sample, whether a second run would write again, and the cost
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -85,6 +103,20 @@ pub(crate) enum EngineArg {
     Embedded,
     /// This process, on the table that the AWS configuration or AWS_ENDPOINT_URL reaches
     Direct,
+    /// The stack that `infra -- deploy` has made, or the one that --stack or --state-machine names
+    StepFunctions,
+}
+
+/// A stack that stands already. What is typed here goes before the variable SFN_ARN, and that before the note that
+/// `infra -- deploy` leaves in its folder.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct DeployedArgs {
+    /// The stack to run on, instead of the one that was deployed from this folder
+    #[arg(long, value_name = "NAME", conflicts_with = "state_machine")]
+    pub(crate) stack: Option<String>,
+    /// The state machine of such a stack; the variable SFN_ARN does the same
+    #[arg(long, value_name = "ARN")]
+    pub(crate) state_machine: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -97,17 +129,33 @@ pub(crate) enum Output {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ResumeArgs {
-    /// The run, as its first lines and its report name it
-    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
     /// What to write to stdout
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct RunArg {
+pub(crate) struct RunArgs {
     /// The run, as its first lines and its report name it
     pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct SomeRunArgs {
+    /// The run, as its first lines and its report name it [default: the newest]
+    pub(crate) run: Option<String>,
+    #[command(flatten)]
+    pub(crate) deployed: DeployedArgs,
+    /// The migration whose deployment is meant
+    #[arg(long, value_name = "FILE", default_value = "migration.yaml")]
+    pub(crate) migration: PathBuf,
+    /// What to write to stdout
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
 }
 
 #[derive(Debug, clap::Args)]

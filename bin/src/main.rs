@@ -16,16 +16,18 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::commands::{export, migrate, runs, serve};
+use crate::commands::{export, failures, migrate, restore, resume, serve, status, watch};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
     let ended = match args.command {
         None => migrate::migrate(args.migrate).await,
-        Some(Command::Resume(args)) => runs::resume(args).await,
-        Some(Command::Restore(args)) => runs::restore(args).await,
-        Some(Command::Failures(args)) => runs::failures(args).await,
+        Some(Command::Status(args)) => status::status(args).await,
+        Some(Command::Watch(args)) => watch::watch(args).await,
+        Some(Command::Resume(args)) => resume::resume(args).await,
+        Some(Command::Restore(args)) => restore::restore(args).await,
+        Some(Command::Failures(args)) => failures::failures(args).await,
         Some(Command::Serve(args)) => serve::serve(args).await,
         Some(Command::Export(args)) => export::export(args).await,
     };

@@ -3,21 +3,17 @@
 use indicatif::HumanCount;
 use migration::capacity::{Capacity, Units};
 use migration::cost::Prices;
+use migration::prewarm::Raised;
 use migration::segment::FailedItem;
 use migration::summary::{Status, Summary};
 use migration::table::Table;
 use serde_json::{Value, json};
 
-/// Failed items that a report lists; the ledger has all of them.
-pub(crate) const LISTED_FAILURES: usize = 10;
-
 /// What a report says beside the summary.
 pub(crate) struct Report<'r> {
     pub(crate) summary: &'r Summary,
-    pub(crate) table: &'r str,
-    /// The table's capacity before the run, what the run has raised it to, and the table afterwards.
-    pub(crate) before: &'r Capacity,
-    pub(crate) raised: Option<&'r Capacity>,
+    /// What the run has raised, and the table afterwards.
+    pub(crate) raised: Option<&'r Raised>,
     pub(crate) after: &'r Table,
     pub(crate) failures: &'r [FailedItem],
     pub(crate) prices: &'r Prices,
@@ -65,7 +61,7 @@ impl Report<'_> {
         if let Some(failure) = failure {
             lines.push(format!("  because     {} ({})", failure.reason, failure.error));
         }
-        lines.push(format!("  table       {}", self.table));
+        lines.push(format!("  table       {}", self.after.name));
         lines.push(format!("  segments    {} of {} done", count(segments.succeeded), count(segments.total)));
         lines.push(format!("  items       {} scanned", HumanCount(counts.scanned)));
         for (items, outcome) in [
@@ -102,15 +98,14 @@ impl Report<'_> {
 
     fn capacity(&self) -> String {
         let after = words(&self.after.capacity);
-        let Some(raised) = self.raised else { return format!("{after}; the run left it alone") };
-        if self.after.capacity == *self.before {
-            format!("raised to {} while the run lasted, {after} again", words(raised))
+        let Some(Raised { before, to, .. }) = self.raised else { return format!("{after}; the run left it alone") };
+        if self.after.capacity == *before {
+            format!("raised to {} while the run lasted, {after} again", words(to))
         } else if !self.after.is_active {
             // UpdateTable answers at once and takes its time; until then DescribeTable has the old units.
-            let before = words(self.before);
-            format!("raised to {} while the run lasted; {before} are being put back just now", words(raised))
+            format!("raised to {} while the run lasted; {} are being put back just now", words(to), words(before))
         } else {
-            format!("WAS NOT PUT BACK: it is {after}, and was {} before the run", words(self.before))
+            format!("WAS NOT PUT BACK: it is {after}, and was {} before the run", words(before))
         }
     }
 
@@ -120,8 +115,8 @@ impl Report<'_> {
         let region = &self.prices.region;
         let hours = self.summary.seconds / 3600.0;
         match self.raised {
-            Some(raised) => {
-                let more = (self.prices.hourly(raised) - self.prices.hourly(self.before)) * hours;
+            Some(Raised { before, to, .. }) => {
+                let more = (self.prices.hourly(to) - self.prices.hourly(before)) * hours;
                 format!("${units:.4} for these units on demand, or ${more:.4} for the raised capacity ({region})")
             }
             None => format!("${units:.4} for these units on demand ({region})"),

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use indicatif::HumanCount;
-use migration::capacity;
 use migration::cost::Prices;
 use migration::definition::KeySchema;
 use migration::dry_run::{DryRun, dry_run};
@@ -17,8 +16,9 @@ use migration::transform::Functions;
 use serde_json::json;
 
 use crate::args::Output;
+use crate::commands::estimate::Estimate;
 use crate::errors::{CliError, Ended};
-use crate::{report, show};
+use crate::show;
 
 /// Of a value in a diff: a line of a terminal has room for about so much beside its path.
 const SHOWN_CHARACTERS: usize = 72;
@@ -38,37 +38,6 @@ pub(crate) async fn show(
         Output::Json => show::output(json(&outcome, &estimate))?,
     }
     Ok(if outcome.failed > 0 || outcome.written_twice > 0 { Ended::RunFailed } else { Ended::Done })
-}
-
-/// What the whole table would take, by the sample's shares.
-struct Estimate {
-    /// `None` where DescribeTable doesn't know yet: the figures are then the sample's.
-    items: Option<u64>,
-    read_units: f64,
-    write_units: f64,
-    on_demand: f64,
-    orchestration: f64,
-    /// The capacity that prewarming raises to, and what an hour of it costs more than now.
-    raised: Option<(String, f64)>,
-}
-
-impl Estimate {
-    fn of(outcome: &DryRun, plan: &Plan, table: &Table, prices: &Prices) -> Self {
-        let items = Some(plan.expected_items).filter(|items| *items >= outcome.sampled);
-        let share = items.unwrap_or(outcome.sampled) as f64 / outcome.sampled.max(1) as f64;
-        let bytes = plan.expected_bytes.max(outcome.bytes) as f64;
-        let (read_units, write_units) = (bytes / 4096.0 / 2.0, outcome.write_units as f64 * share);
-        let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(table, asked));
-        Self {
-            items,
-            read_units,
-            write_units,
-            on_demand: prices.on_demand(read_units, write_units),
-            orchestration: prices.state_transitions(plan.children),
-            raised: raised
-                .map(|raised| (report::words(&raised), prices.hourly(&raised) - prices.hourly(&table.capacity))),
-        }
-    }
 }
 
 fn json(outcome: &DryRun, estimate: &Estimate) -> serde_json::Value {
@@ -134,10 +103,7 @@ fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
         estimate.read_units.ceil(),
         estimate.write_units.ceil()
     ));
-    lines.push(format!(
-        "  cost        about ${:.4} on demand, and ${:.4} for state transitions on Step Functions",
-        estimate.on_demand, estimate.orchestration
-    ));
+    lines.push(format!("  cost        {}", estimate.cost()));
     if let Some((raised, hourly)) = &estimate.raised {
         lines.push(format!("  prewarm     {raised}: ${hourly:.2} an hour more than now"));
     }

@@ -7,17 +7,18 @@ use jiff::Timestamp;
 use migration::capacity::{self, Capacity};
 use migration::cost::Prices;
 use migration::plan::{Engine, Plan};
+use migration::prewarm::{self, Raised};
 use migration::summary::{SoFar, Summary};
 use migration::table::Table;
-use migration::{Kind, Services, Stop, local, prewarm, summary};
+use migration::{Kind, Services, Stop, local, summary};
 
 use crate::args::Output;
-use crate::engine::{LocalLedger, Objects};
+use crate::commands::conclude::conclude;
+use crate::engine::{Left, LocalLedger, Objects};
 use crate::errors::{CliError, Ended};
-use crate::progress::Progress;
-use crate::report::{self, LISTED_FAILURES, Report};
-use crate::show;
+use crate::progress::LocalProgress;
 use crate::signals::Signals;
+use crate::{report, show};
 
 /// Whether a run begins, or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +51,7 @@ impl Job {
         let so_far = summary::so_far(ledger, &self.plan.run).await?;
         let around = self.capacity().await?;
         self.say_plan(&around, so_far);
-        let progress = Arc::new(Progress::new(&self.plan, so_far));
+        let progress = Arc::new(LocalProgress::new(&self.plan, so_far));
         let functions = functions::transforms::all();
         let mut services = Services::new(self.client.clone(), ledger.clone(), functions, Timestamp::now);
         services.observer = progress.clone();
@@ -70,28 +71,17 @@ impl Job {
         };
         progress.finish();
         let summary = ran?;
-        let failures = ledger.failures(&summary.run, LISTED_FAILURES).await?;
-        let after = Table::describe(&self.client, &self.table.name).await?;
+        let left = Left::read(&self.client, ledger, &summary.run, &self.table.name).await?;
         let mut notes = vec![format!("ledger      {}", file.display())];
         notes.extend(self.what_next(&summary));
-        let report = Report {
-            summary: &summary,
-            table: &self.table.name,
-            before: &around.before,
-            raised: around.raised.as_ref(),
-            after: &after,
-            failures: &failures,
-            prices: &self.prices,
-            notes: &notes,
-        };
-        self.show(&summary, &report)?;
-        Ok(summary.status.into())
+        conclude(&summary, &left, &self.prices, &notes, self.output)
     }
 
     /// A run that was killed has left its table raised: what stood before is in its ledger.
     async fn capacity(&self) -> Result<Around, CliError> {
-        if let Some(before) = prewarm::still_raised(&self.ledger.ledger, &self.plan.run).await? {
-            return Ok(Around { before, raised: Some(self.table.capacity.clone()) });
+        let raised = prewarm::raised_by(&self.ledger.ledger, &self.plan.run).await?;
+        if let Some(Raised { before, to, restored: false }) = raised {
+            return Ok(Around { before, raised: Some(to) });
         }
         let raised = self.plan.definition.prewarm.and_then(|asked| capacity::raised(&self.table, asked));
         Ok(Around { before: self.table.capacity.clone(), raised })
@@ -148,21 +138,10 @@ impl Job {
         };
         CliError::CutOff(format!("ended at once: {next}"))
     }
-
-    /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
-    fn show(&self, summary: &Summary, report: &Report<'_>) -> Result<(), CliError> {
-        match self.output {
-            Output::Text => show::output(report.lines().join("\n")),
-            Output::Json => {
-                report.lines().iter().for_each(show::line);
-                show::output(report::json(summary))
-            }
-        }
-    }
 }
 
 /// The first Ctrl-C stops in order; this ends with the second.
-async fn stopped_twice(mut signals: Signals, stop: Stop, progress: &Progress) {
+async fn stopped_twice(mut signals: Signals, stop: Stop, progress: &LocalProgress) {
     signals.next().await;
     stop.request();
     progress.say("stopping: pages under way are finished, and capacity is put back; Ctrl-C again ends at once");

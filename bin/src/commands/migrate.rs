@@ -11,9 +11,10 @@ use migration::plan::{Engine, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
 
-use crate::args::{EngineArg, MigrateArgs};
+use crate::args::MigrateArgs;
 use crate::commands::job::{Attempt, Job};
-use crate::commands::{dry_run, runs};
+use crate::commands::{deployed, dry_run, raised};
+use crate::engine::choice::{Choice, choose};
 use crate::engine::{self, direct};
 use crate::errors::{CliError, Ended};
 use crate::show;
@@ -26,15 +27,21 @@ const SILENCE: Duration = Duration::from_secs(3);
 pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     let definition = definition(&args)?;
     let prices = prices(&args)?;
-    let (now, functions) = (Timestamp::now(), functions::transforms::all());
+    let (started, functions) = (Timestamp::now(), functions::transforms::all());
+    let now = args.now.unwrap_or(started);
     if let Some(key) = &definition.source.key {
         // A function that nobody has written is known before a database is made.
         Transform::new(definition.clone(), key.clone(), &functions, Run { now })?;
     }
-    let (engine, client) = connect(&args, &definition).await?;
-    runs::warn_of_raised_tables().await?;
+    let (engine, client) = match choose(&args, &definition.migration)? {
+        Choice::StepFunctions(target) => return deployed::migrate(args, definition, prices, target).await,
+        Choice::Direct => (Engine::Direct, connect(&args, &definition).await?),
+        Choice::Embedded { named } => (Engine::Embedded, rehearse(&args, &definition, named).await?),
+    };
+    raised::warn_of_tables().await?;
     let table = first_contact(&client, definition.source.table.as_str()).await?;
-    let plan = Plan::new(definition, &table, engine, workers(&args), now)?;
+    let plan = Plan::new(definition, &table, engine, workers(&args), started)?;
+    let plan = Plan { now, ..plan };
     // The same by the table's own key; a run would find out after its plan is written.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
     if args.dry_run {
@@ -81,33 +88,21 @@ fn workers(args: &MigrateArgs) -> u32 {
     args.workers.unwrap_or(processors * WORKERS_PER_PROCESSOR)
 }
 
-/// Says where the run goes, and opens the way.
-async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<(Engine, Client), CliError> {
-    match args.engine {
-        Some(EngineArg::Direct) => {
-            for (given, flag) in [
-                (args.data.is_some(), "--data"),
-                (args.items.is_some(), "--items"),
-                (args.database.is_some(), "--database"),
-            ] {
-                if given {
-                    let message = "is for the embedded engine; --engine direct works on a table that is there";
-                    return Err(CliError::usage(format!("{flag} {message}")));
-                }
-            }
-            let (client, place) = direct::connect().await?;
-            let verb = if args.dry_run { "reads a sample of" } else { "changes" };
-            show::line(format_args!("engine direct: {verb} the real table {} {place}", definition.source.table));
-            Ok((Engine::Direct, client))
-        }
-        chosen => {
-            let why = if chosen.is_none() { " (no engine named, nothing deployed)" } else { "" };
-            show::line(format_args!(
-                "engine embedded{why}: a rehearsal on a DynamoDB in this process; --engine direct works on a real table"
-            ));
-            Ok((Engine::Embedded, engine::embedded::open(args, definition).await?))
-        }
-    }
+/// Says which real table is meant, and opens the way to it.
+async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<Client, CliError> {
+    let (client, place) = direct::connect().await?;
+    let verb = if args.dry_run { "reads a sample of" } else { "changes" };
+    show::line(format_args!("engine direct: {verb} the real table {} {place}", definition.source.table));
+    Ok(client)
+}
+
+/// Says that this is a rehearsal, and opens its database.
+async fn rehearse(args: &MigrateArgs, definition: &Definition, named: bool) -> Result<Client, CliError> {
+    let why = if named { "" } else { " (no engine named, nothing deployed)" };
+    show::line(format_args!(
+        "engine embedded{why}: a rehearsal on a DynamoDB in this process; --engine direct works on a real table"
+    ));
+    engine::embedded::open(args, definition).await
 }
 
 /// Describes the table. An endpoint that doesn't answer is asked for about a minute, which is not done silently.

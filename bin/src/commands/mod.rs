@@ -1,8 +1,17 @@
-//! A file for each command.
+//! A file for each command, and what some of them share.
 
+pub(crate) mod conclude;
+pub(crate) mod deployed;
 pub(crate) mod dry_run;
+pub(crate) mod estimate;
 pub(crate) mod export;
+pub(crate) mod failures;
 pub(crate) mod job;
 pub(crate) mod migrate;
-pub(crate) mod runs;
+pub(crate) mod raised;
+pub(crate) mod restore;
+pub(crate) mod resume;
 pub(crate) mod serve;
+pub(crate) mod status;
+pub(crate) mod watch;
+pub(crate) mod which;

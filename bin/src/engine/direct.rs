@@ -20,6 +20,6 @@ pub(crate) async fn connect() -> Result<(Client, String), CliError> {
 }
 
 /// The SDK reads both by itself; they are read here to say where the run goes.
-fn endpoint() -> Option<String> {
+pub(crate) fn endpoint() -> Option<String> {
     ["AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL"].iter().find_map(|name| std::env::var(name).ok())
 }

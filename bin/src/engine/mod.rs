@@ -1,7 +1,10 @@
 //! Where a run's table and ledger are.
 
+pub(crate) mod choice;
 pub(crate) mod direct;
 pub(crate) mod embedded;
+mod left;
+pub(crate) mod step_functions;
 
 use std::path::PathBuf;
 
@@ -10,6 +13,8 @@ use asl::interpret::{ObjectStore, ObjectSummary, TaskFailure};
 use aws_sdk_dynamodb::Client;
 use migration::Ledger;
 use migration::plan::RunId;
+
+pub(crate) use left::Left;
 
 use crate::errors::CliError;
 
@@ -37,17 +42,19 @@ pub(crate) async fn new_ledger(run: &RunId) -> Result<LocalLedger, CliError> {
     Ok(LocalLedger { ledger, objects: database.object_store(), file })
 }
 
-/// The ledger that a run has left in this folder.
-pub(crate) fn existing_ledger(run: &RunId) -> Result<LocalLedger, CliError> {
-    let known = known_runs()?;
-    if !known.contains(&run.to_string()) {
-        let newest = known.iter().rev().take(LISTED_RUNS).map(|run| format!("\n  {run}")).collect::<String>();
-        let found = if newest.is_empty() { " none".into() } else { newest };
-        return Err(CliError::usage(format!(
-            "expected a run of this folder ({FOLDER}), found no {run}; there are:{found}"
-        )));
-    }
-    Ok(of_ledger(open_ledger(run)?))
+/// Whether a run has its ledger in this folder.
+pub(crate) fn has_ledger(run: &RunId) -> Result<bool, CliError> {
+    Ok(known_runs()?.contains(&run.to_string()))
+}
+
+/// What to say of a run that is neither here nor deployed.
+pub(crate) fn no_such_run(run: &RunId) -> Result<CliError, CliError> {
+    let newest = known_runs()?.iter().rev().take(LISTED_RUNS).map(|run| format!("\n  {run}")).collect::<String>();
+    let found = if newest.is_empty() { " none".into() } else { newest };
+    Ok(CliError::usage(format!(
+        "expected a run of this folder ({FOLDER}), found no {run}; there are:{found}\nor of a \
+         stack, which --stack names: nothing is deployed from this folder"
+    )))
 }
 
 /// The ledger that a run has left in this folder; nothing where the run is under way and holds it.

@@ -3,8 +3,12 @@
 // What the tests share unwraps as the tests do.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod deployed;
+mod deployed_faults;
+mod deployed_refused;
 mod dry_run;
 mod failing_items;
+mod fake_aws;
 mod main_job;
 mod movies;
 mod real_data;

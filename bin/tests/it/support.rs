@@ -168,6 +168,8 @@ fn steady(text: &str) -> String {
         (r"\$\d+\.\d{4} for the raised", "[dollars] for the raised"),
         (r"\d+ at a time", "[workers] at a time"),
         (r"(?m)^.* items  .*items/s.*\n?", ""),
+        // Whether a phase lasts long enough to be seen is chance.
+        (r"(?m)^(preparing|waiting for the .*|putting the capacity back|adding up)(\n|$)", ""),
     ];
     filters.iter().fold(text.to_owned(), |text, (pattern, with)| {
         Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()

@@ -1,0 +1,30 @@
+//! The report of a run that has ended, wherever it ran.
+
+use migration::cost::Prices;
+use migration::summary::Summary;
+
+use crate::args::Output;
+use crate::engine::Left;
+use crate::errors::{CliError, Ended};
+use crate::report::{self, Report};
+use crate::show;
+
+/// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
+pub(crate) fn conclude(
+    summary: &Summary,
+    left: &Left,
+    prices: &Prices,
+    notes: &[String],
+    output: Output,
+) -> Result<Ended, CliError> {
+    let report =
+        Report { summary, raised: left.raised.as_ref(), after: &left.table, failures: &left.failures, prices, notes };
+    match output {
+        Output::Text => show::output(report.lines().join("\n"))?,
+        Output::Json => {
+            report.lines().iter().for_each(show::line);
+            show::output(report::json(summary))?;
+        }
+    }
+    Ok(summary.status.into())
+}

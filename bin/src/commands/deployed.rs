@@ -1,0 +1,186 @@
+//! The main job on a stack: says what will be changed where and what it costs, asks, starts the execution, and follows
+//! it, or leaves.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use indicatif::{HumanBytes, HumanCount};
+use jiff::Timestamp;
+use migration::capacity;
+use migration::cost::Prices;
+use migration::definition::Definition;
+use migration::dry_run::dry_run;
+use migration::plan::{self, Engine, Plan};
+use migration::table::Table;
+use migration::transform::{Functions, Run, Transform};
+use serde_json::json;
+
+use crate::args::{MigrateArgs, Output};
+use crate::commands::estimate::Estimate;
+use crate::commands::migrate::first_contact;
+use crate::commands::watch::{self, to_its_end};
+use crate::commands::{dry_run as dry, raised};
+use crate::engine::step_functions::{Deployed, Target, input};
+use crate::errors::{CliError, Ended};
+use crate::signals::Signals;
+use crate::{report, show};
+
+/// Children at work where nobody says otherwise: a tenth of the Lambda functions that an account may have at work in a
+/// region from its first day (Lambda quotas, "Concurrent executions"), which it needs for other things too.
+const CHILDREN_AT_WORK: u32 = 100;
+
+pub(crate) async fn migrate(
+    args: MigrateArgs,
+    definition: Definition,
+    prices: Prices,
+    target: Target,
+) -> Result<Ended, CliError> {
+    let deployed = Deployed::open(&target).await?;
+    let file = args.migration.display().to_string();
+    match deployed.check(&definition, &file) {
+        // What is tried out before it is deployed changes nothing.
+        Err(error) if args.dry_run => {
+            deployed.check_table(&definition)?;
+            show::line(format_args!("a dry run is possible; a run is not yet: {error}"));
+        }
+        checked => checked?,
+    }
+    say_where(&deployed, &target, args.dry_run);
+    raised::warn_of_tables_left_by(&deployed).await?;
+    let table = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
+    let (started, functions) = (Timestamp::now(), functions::transforms::all());
+    let workers = args.workers.unwrap_or(CHILDREN_AT_WORK);
+    let plan = Plan::new(definition, &table, Engine::StepFunctions, workers, started)?;
+    let plan = Plan { now: args.now.unwrap_or(started), ..plan };
+    Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now: plan.now })?;
+    if args.dry_run {
+        return dry::show(&deployed.aws.dynamodb, &plan, &functions, &table, &prices, args.output).await;
+    }
+    refuse_beside_another(&deployed).await?;
+    // Whoever may not read the ledger could not follow.
+    plan::read(&deployed.ledger(), &plan.run).await?;
+    let input = input(&plan)?;
+    say_plan(&deployed, &plan, &functions, &table, &prices).await;
+    if !is_wanted(args.yes)? {
+        show::line("nothing was begun");
+        return Ok(Ended::Stopped);
+    }
+    begin(deployed, &plan, &input, &target, &prices, &args).await
+}
+
+async fn begin(
+    deployed: Deployed,
+    plan: &Plan,
+    input: &str,
+    target: &Target,
+    prices: &Prices,
+    args: &MigrateArgs,
+) -> Result<Ended, CliError> {
+    // From here on Ctrl-C ends nothing in between.
+    let mut signals = Signals::listen()?;
+    deployed.start(&plan.run, input).await?;
+    let (run, execution) = (&plan.run, deployed.execution_arn(&plan.run));
+    if args.detach {
+        return detached(&deployed, plan, target, args.output);
+    }
+    show::line(format_args!("run {run} has begun: {}", execution.console()));
+    show::line(format_args!("Ctrl-C only stops following it; `{}` follows it again", watch::command(run, target)));
+    to_its_end(deployed, plan, target, prices, args.output, &mut signals).await
+}
+
+fn detached(deployed: &Deployed, plan: &Plan, target: &Target, output: Output) -> Result<Ended, CliError> {
+    let execution = deployed.execution_arn(&plan.run);
+    match output {
+        Output::Text => show::output(format_args!("{execution}\n{}", execution.console()))?,
+        Output::Json => show::output(json!({
+            "run": plan.run,
+            "engine": plan.engine,
+            "execution": execution.to_string(),
+            "console": execution.console(),
+            "stack": deployed.stack.name,
+            "region": deployed.aws.region,
+            "account": deployed.stack.account,
+        }))?,
+    }
+    show::line(format_args!("run {} has begun; `{}` follows it", plan.run, watch::command(&plan.run, target)));
+    Ok(Ended::Done)
+}
+
+fn say_where(deployed: &Deployed, target: &Target, only_reads: bool) {
+    let verb = if only_reads { "reads a sample of" } else { "changes" };
+    show::line(format_args!(
+        "engine step-functions: {verb} the real table {} in {}, account {}, on stack {} ({})",
+        deployed.stack.table,
+        deployed.aws.place(),
+        deployed.stack.account,
+        deployed.stack.name,
+        target.by
+    ));
+}
+
+/// Two runs on one table would raise its capacity over each other, and the second would put back what the first has
+/// raised it to.
+async fn refuse_beside_another(deployed: &Deployed) -> Result<(), CliError> {
+    let running = Some(aws_sdk_sfn::types::ExecutionStatus::Running);
+    let Some(other) = deployed.newest_executions(running, 1).await?.into_iter().next() else { return Ok(()) };
+    let stack = &deployed.stack.name;
+    Err(CliError::usage(format!(
+        "run {} is still under way on stack {stack}; `run watch {}` follows it to its end, and its page in the console can \
+         stop it: {}",
+        other.name,
+        other.name,
+        deployed.stack.machine.execution(&other.name).console()
+    )))
+}
+
+async fn say_plan(deployed: &Deployed, plan: &Plan, functions: &Functions, table: &Table, prices: &Prices) {
+    let Plan { run, definition, concurrency, .. } = plan;
+    let items = match table.items {
+        0 => "how many items DescribeTable doesn't know yet".to_owned(),
+        items => format!("about {} items, {}", HumanCount(items), HumanBytes(table.bytes)),
+    };
+    let segments = HumanCount(definition.segments.get().into());
+    show::line(format_args!("  run         {run}: {segments} segments, {concurrency} at a time"));
+    show::line(format_args!("  table       {}: {items}, {}", table.name, report::words(&table.capacity)));
+    if definition.backup {
+        show::line("  backup      one is taken first, and waited for");
+    }
+    match definition.prewarm.map(|asked| capacity::raised(table, asked)) {
+        None => {}
+        Some(None) => show::line("  capacity    stays as it is: it is as much as was asked for"),
+        Some(Some(raised)) => show::line(format_args!(
+            "  capacity    raised to {} while the run lasts: ${:.2} an hour more",
+            report::words(&raised),
+            prices.hourly(&raised) - prices.hourly(&table.capacity)
+        )),
+    }
+    match dry_run(&deployed.aws.dynamodb, plan, functions).await {
+        Ok(sample) => {
+            show::line(format_args!(
+                "  sample      of {} items {} would be written, {} deleted, {} left alone; {} can't be migrated",
+                HumanCount(sample.sampled),
+                HumanCount(sample.written),
+                HumanCount(sample.deleted),
+                HumanCount(sample.unchanged + sample.filtered),
+                HumanCount(sample.failed)
+            ));
+            show::line(format_args!("  cost        {}", Estimate::of(&sample, plan, table, prices).cost()));
+        }
+        // Whoever may start a run need not be one who may read the table.
+        Err(error) => show::line(format_args!("  cost        not known, no sample can be read: {error}")),
+    }
+    show::line(format_args!("  machine     {}", deployed.stack.machine));
+}
+
+/// Asks on a terminal; elsewhere nobody could answer.
+fn is_wanted(yes: bool) -> Result<bool, CliError> {
+    if yes {
+        return Ok(true);
+    }
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(CliError::usage("expected a terminal to ask on, or --yes; nothing was begun"));
+    }
+    write!(io::stderr(), "begin? [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}

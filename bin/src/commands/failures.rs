@@ -1,0 +1,22 @@
+//! `run failures`: the items that a run could not migrate, a line each.
+
+use migration::segment::FailedItem;
+use serde_json::json;
+
+use crate::args::RunArgs;
+use crate::commands::which::{self, Which};
+use crate::errors::{CliError, Ended};
+use crate::show;
+
+pub(crate) async fn failures(args: RunArgs) -> Result<Ended, CliError> {
+    let (ledger, plan) = match which::find_named(&args).await? {
+        Which::Local { ledger, plan } => (ledger.ledger, plan),
+        Which::Held(run) => return Err(which::held(&run)),
+        Which::Deployed { deployed, plan, .. } => (deployed.ledger(), plan),
+    };
+    let failures: Vec<FailedItem> = ledger.failures(&plan.run, usize::MAX).await?;
+    for failed in failures {
+        show::output(json!(failed))?;
+    }
+    Ok(Ended::Done)
+}

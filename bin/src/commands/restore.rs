@@ -1,0 +1,49 @@
+//! `run restore`: puts back what a run has raised and, because it was cut off, not put back.
+
+use jiff::Timestamp;
+use migration::{Kind, Services, Task, prewarm};
+use serde_json::json;
+
+use crate::args::RunArgs;
+use crate::commands::which::{self, Which};
+use crate::engine::step_functions::Deployed;
+use crate::errors::{CliError, Ended};
+use crate::{report, show};
+use migration::plan::{Plan, RunId};
+
+pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
+    let (ledger, plan, deployed) = match which::find_named(&args).await? {
+        Which::Local { ledger, plan } => (ledger.ledger, plan, None),
+        Which::Held(run) => return Err(which::held(&run)),
+        Which::Deployed { deployed, plan, .. } => (deployed.ledger(), plan, Some(deployed)),
+    };
+    let Plan { run, definition, .. } = &*plan;
+    let Some(before) = prewarm::still_raised(&ledger, run).await? else {
+        show::line(format_args!("run {run} has nothing to put back"));
+        return Ok(Ended::Done);
+    };
+    let client = match &deployed {
+        Some(deployed) => {
+            refuse_while_running(deployed, run).await?;
+            deployed.aws.dynamodb.clone()
+        }
+        None => which::connect(&plan).await?,
+    };
+    let services = Services::new(client, ledger, functions::transforms::all(), Timestamp::now);
+    Task::Restore.run(&services, json!({ "run": run }), None).await?;
+    show::line(format_args!("table {} has {} again", definition.source.table, report::words(&before)));
+    Ok(Ended::Done)
+}
+
+/// A run that is under way needs what it has raised, and puts it back itself.
+async fn refuse_while_running(deployed: &Deployed, run: &RunId) -> Result<(), CliError> {
+    match deployed.describe(run).await {
+        Ok(execution) if execution.is_running() => Err(CliError::usage(format!(
+            "run {run} is under way, and puts the capacity back when it ends; its page in the console can stop it: {}",
+            deployed.execution_arn(run).console()
+        ))),
+        // Executions are forgotten after 90 days, raised capacity is not.
+        Err(error) if error.kind() != Kind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,169 @@
+//! `run status`: one look at a run, as text or as an object. Telling is what it is for: it ends well however the run is.
+
+use indicatif::HumanCount;
+use jiff::Timestamp;
+use migration::Counts;
+use migration::cost::Prices;
+use migration::plan::Plan;
+use migration::prewarm::{self, Raised};
+use migration::summary::{self, Segments, SoFar, Status, Summary};
+use serde_json::{Value, json};
+
+use crate::args::{Output, SomeRunArgs};
+use crate::commands::watch;
+use crate::commands::which::{self, Which};
+use crate::engine::step_functions::{Deployed, Look};
+use crate::engine::{Left, LocalLedger};
+use crate::errors::{CliError, Ended};
+use crate::progress::Rates;
+use crate::{report, show};
+
+pub(crate) async fn status(args: SomeRunArgs) -> Result<Ended, CliError> {
+    let output = args.output;
+    match which::find(&args).await? {
+        Which::Held(run) => {
+            show::line(format_args!(
+                "run {run} is under way in another process of this machine, which holds its ledger and shows its progress"
+            ));
+            if output == Output::Json {
+                show::output(json!({ "run": run, "status": "running" }))?;
+            }
+        }
+        Which::Local { ledger, plan } => of_local(&ledger, &plan, output).await?,
+        Which::Deployed { deployed, plan, .. } => of_deployed(&deployed, &plan, output).await?,
+    }
+    Ok(Ended::Done)
+}
+
+/// A run of this folder that no process holds has ended, or was killed.
+async fn of_local(ledger: &LocalLedger, plan: &Plan, output: Output) -> Result<(), CliError> {
+    if summary::read(&ledger.ledger, &plan.run).await?.is_some() {
+        return which::report_of_local(ledger, plan, &Prices::built_in()?, output).await.map(drop);
+    }
+    let seen = Seen {
+        so_far: summary::so_far(&ledger.ledger, &plan.run).await?,
+        raised: prewarm::raised_by(&ledger.ledger, &plan.run).await?,
+        state: "cut_off",
+        title: format!("was cut off before its end; `run resume {}` goes on", plan.run),
+        more: vec![format!("ledger      {}", ledger.file.display())],
+        object: json!({}),
+    };
+    seen.show(plan, output)
+}
+
+async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result<(), CliError> {
+    let look = deployed.look(&plan.run, &mut Default::default()).await?;
+    if !look.execution.is_running() {
+        let table = plan.definition.source.table.as_str();
+        let left = Left::read(&deployed.aws.dynamodb, &deployed.ledger(), &plan.run, table).await?;
+        return watch::report(deployed, plan, &look, &left, &Prices::built_in()?, output).map(drop);
+    }
+    let (rates, stack) = (rates(&look), &deployed.stack);
+    let mut more = vec![format!(
+        "rates       {} items/s, {} read + {} write units/s since the work began",
+        whole(rates.items),
+        whole(rates.read_units),
+        whole(rates.write_units)
+    )];
+    more.extend(look.children.map(|children| format!("children    {}", children.words())));
+    more.push(format!("execution   {}", deployed.execution_arn(&plan.run).console()));
+    more.push(format!("dashboard   {}", stack.dashboard));
+    let seen = Seen {
+        so_far: look.so_far,
+        raised: prewarm::raised_by(&deployed.ledger(), &plan.run).await?,
+        state: "running",
+        title: format!("is under way on stack {} since {}: {}", stack.name, plan.started, look.phase.words()),
+        more,
+        object: json!({
+            "phase": look.phase,
+            "rates": rates,
+            "children": look.children,
+            "execution": deployed.execution_arn(&plan.run).to_string(),
+            "stack": stack.name,
+        }),
+    };
+    seen.show(plan, output)
+}
+
+/// A run that has no report, at one moment.
+struct Seen {
+    so_far: SoFar,
+    raised: Option<Raised>,
+    /// What the object calls it.
+    state: &'static str,
+    title: String,
+    /// Further lines, and further fields of the object.
+    more: Vec<String>,
+    object: Value,
+}
+
+impl Seen {
+    fn show(&self, plan: &Plan, output: Output) -> Result<(), CliError> {
+        match output {
+            Output::Text => show::output(self.lines(plan).join("\n")),
+            Output::Json => show::output(self.json(plan)),
+        }
+    }
+
+    fn lines(&self, plan: &Plan) -> Vec<String> {
+        let Counts { scanned, written, deleted, unchanged, filtered, gone, failed, .. } = self.so_far.counts;
+        let items = [
+            (scanned, "scanned"),
+            (written, "written"),
+            (deleted, "deleted"),
+            (unchanged, "unchanged"),
+            (filtered, "filtered"),
+            (gone, "gone"),
+            (failed, "failed"),
+        ];
+        let items = items.map(|(items, outcome)| format!("{} {outcome}", HumanCount(items))).join(", ");
+        let capacity = match &self.raised {
+            None => "as it was".to_owned(),
+            Some(Raised { before, to, restored: false }) => {
+                format!("raised from {} to {}", report::words(before), report::words(to))
+            }
+            Some(Raised { before, .. }) => format!("put back to {}", report::words(before)),
+        };
+        let mut lines = vec![
+            format!("{} {}", plan.run, self.title),
+            format!("  table       {}", plan.definition.source.table),
+            format!("  segments    {} of {} done", self.so_far.segments_done, plan.definition.segments.get()),
+            format!("  items       {items}"),
+            format!("  capacity    {capacity}; {} requests throttled", HumanCount(self.so_far.counts.throttled())),
+        ];
+        lines.extend(self.more.iter().map(|line| format!("  {line}")));
+        lines
+    }
+
+    /// The object of a report, with what is known meanwhile.
+    fn json(&self, plan: &Plan) -> Value {
+        let (total, succeeded) = (plan.definition.segments.get(), self.so_far.segments_done);
+        let summary = Summary {
+            run: plan.run.clone(),
+            engine: plan.engine,
+            status: Status::Stopped,
+            failure: None,
+            segments: Segments { total, succeeded, failed: 0 },
+            counts: self.so_far.counts,
+            seconds: Timestamp::now().duration_since(plan.started).as_secs_f64(),
+        };
+        let mut object = report::json(&summary);
+        object["status"] = self.state.into();
+        object["capacity"]["raised"] = self.raised.as_ref().is_some_and(|raised| !raised.restored).into();
+        if let (Value::Object(object), Value::Object(more)) = (&mut object, &self.object) {
+            object.extend(more.clone());
+        }
+        object
+    }
+}
+
+/// Since the Map began, or, where Step Functions doesn't tell when that was, since the run did.
+fn rates(look: &Look) -> Rates {
+    let since = look.map_started.unwrap_or(look.execution.started);
+    let elapsed = Timestamp::now().duration_since(since).unsigned_abs();
+    Rates::between(&Counts::default(), &look.so_far.counts, elapsed)
+}
+
+fn whole(rate: f64) -> HumanCount {
+    HumanCount(rate as u64)
+}

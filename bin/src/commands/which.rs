@@ -1,0 +1,165 @@
+//! Which run is meant: one whose ledger is in this folder, or one of the deployed stack.
+
+use std::path::Path;
+
+use aws_sdk_dynamodb::Client;
+use embedded::{Embedded, Options};
+use migration::cost::Prices;
+use migration::definition::Definition;
+use migration::plan::{self, Engine, Plan, RunId};
+use migration::{Error, summary};
+
+use crate::args::{DeployedArgs, Output, RunArgs, SomeRunArgs};
+use crate::commands::conclude::conclude;
+use crate::engine::choice::nothing_deployed;
+use crate::engine::step_functions::{Deployed, Target};
+use crate::engine::{self, Left, LocalLedger, direct};
+use crate::errors::{CliError, Ended};
+use crate::show;
+
+/// Executions that are looked through for the newest run: others may have been begun by hand.
+const LOOKED_THROUGH: i32 = 20;
+
+/// A run, and where its books are.
+pub(crate) enum Which {
+    /// Of this folder, in a process that goes on.
+    Held(RunId),
+    /// Of this folder.
+    Local { ledger: LocalLedger, plan: Box<Plan> },
+    /// Of a stack.
+    Deployed { deployed: Box<Deployed>, plan: Box<Plan>, target: Target },
+}
+
+/// The run that is named, or the newest.
+pub(crate) async fn find(args: &SomeRunArgs) -> Result<Which, CliError> {
+    match &args.run {
+        Some(run) => named(&RunId::named(run), &args.deployed).await,
+        None => newest(args).await,
+    }
+}
+
+/// The run that is named.
+pub(crate) async fn find_named(args: &RunArgs) -> Result<Which, CliError> {
+    named(&RunId::named(&args.run), &args.deployed).await
+}
+
+async fn named(run: &RunId, deployed: &DeployedArgs) -> Result<Which, CliError> {
+    let is_elsewhere = deployed.stack.is_some() || deployed.state_machine.is_some();
+    if !is_elsewhere && engine::has_ledger(run)? {
+        return local(run).await;
+    }
+    match Target::find(deployed, run.parts().map(|(migration, _)| migration))? {
+        Some(target) => of_stack(run, target).await,
+        None => Err(engine::no_such_run(run)?),
+    }
+}
+
+async fn local(run: &RunId) -> Result<Which, CliError> {
+    let Some(ledger) = engine::idle_ledger(run)? else { return Ok(Which::Held(run.clone())) };
+    let plan = plan::read(&ledger.ledger, run).await?;
+    let plan = plan.ok_or_else(|| CliError::usage(format!("run {run} ended before it began; start it anew")))?;
+    Ok(Which::Local { ledger, plan: Box::new(plan) })
+}
+
+async fn of_stack(run: &RunId, target: Target) -> Result<Which, CliError> {
+    let deployed = Deployed::open(&target).await?;
+    // The ledger keeps plans for longer than Step Functions keeps executions; but one that begins isn't there yet.
+    let plan = match plan::read(&deployed.ledger(), run).await? {
+        Some(plan) => plan,
+        None => deployed.describe(run).await?.plan().map_err(|error: Error| error.while_doing(run))?,
+    };
+    Ok(Which::Deployed { deployed: Box::new(deployed), plan: Box::new(plan), target })
+}
+
+/// The run that began last, here or on the migration's stack.
+async fn newest(args: &SomeRunArgs) -> Result<Which, CliError> {
+    let migration = migration_of(&args.migration);
+    let target = Target::find(&args.deployed, migration.as_deref())?;
+    let is_elsewhere = args.deployed.stack.is_some() || args.deployed.state_machine.is_some();
+    let here = if is_elsewhere { None } else { engine::newest_runs(1)?.pop() };
+    let is_deployed = target.is_some();
+    let there = match target {
+        Some(target) => newest_of_stack(target).await?,
+        None => None,
+    };
+    match (here, there) {
+        (Some(here), Some((there, _))) if began(&here) > began(&there) => local(&here).await,
+        (_, Some((there, target))) => of_stack(&there, target).await,
+        (Some(here), None) => local(&here).await,
+        (None, None) if is_deployed => {
+            Err(CliError::usage("expected a run, found none yet, neither here nor on the stack"))
+        }
+        (None, None) => {
+            let migration = migration.as_deref().unwrap_or("the migration");
+            Err(CliError::usage(format!("expected a run, found none in this folder; {}", nothing_deployed(migration))))
+        }
+    }
+}
+
+async fn newest_of_stack(target: Target) -> Result<Option<(RunId, Target)>, CliError> {
+    let deployed = Deployed::open(&target).await?;
+    let executions = deployed.newest_executions(None, LOOKED_THROUGH).await?;
+    let mut runs = executions.iter().map(|execution| RunId::named(&execution.name)).filter(|run| run.parts().is_some());
+    Ok(runs.next().map(|run| (run, target)))
+}
+
+fn began(run: &RunId) -> Option<&str> {
+    run.parts().map(|(_, began)| began)
+}
+
+/// The name of the migration in a file; nothing where there is none, or it isn't one yet.
+fn migration_of(file: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(file).ok()?;
+    Definition::from_yaml(&text).ok().map(|definition| definition.migration)
+}
+
+/// The report of a run of this folder, which has one.
+pub(crate) async fn report_of_local(
+    ledger: &LocalLedger,
+    plan: &Plan,
+    prices: &Prices,
+    output: Output,
+) -> Result<Ended, CliError> {
+    let Some(summary) = summary::read(&ledger.ledger, &plan.run).await? else {
+        return Err(CliError::usage(format!(
+            "run {} was cut off before its end; `run resume {}` goes on",
+            plan.run, plan.run
+        )));
+    };
+    let client = connect(plan).await?;
+    let left = Left::read(&client, &ledger.ledger, &plan.run, plan.definition.source.table.as_str()).await?;
+    conclude(&summary, &left, prices, &[format!("ledger      {}", ledger.file.display())], output)
+}
+
+/// A client of the database that a run of this folder works on.
+pub(crate) async fn connect(plan: &Plan) -> Result<Client, CliError> {
+    let table = &plan.definition.source.table;
+    match (plan.engine, &plan.database) {
+        (Engine::Direct, _) => {
+            let (client, place) = direct::connect().await?;
+            show::line(format_args!("engine direct: changes the real table {table} {place}"));
+            Ok(client)
+        }
+        (Engine::Embedded, Some(file)) => {
+            show::line(format_args!("engine embedded: table {table} in {}", file.display()));
+            if !file.exists() {
+                return Err(CliError::usage(format!("expected a database in {}, found no file", file.display())));
+            }
+            let database = Embedded::open(file, Options::default())?;
+            Ok(Client::from_conf(migration::client_config(database.client_builder()).build()))
+        }
+        (Engine::Embedded, None) => Err(CliError::usage(format!(
+            "the database of run {} was a temporary one, and is gone; rehearse with --database FILE to go on later",
+            plan.run
+        ))),
+        (Engine::StepFunctions, _) => Err(CliError::usage("expected a run of this machine, found one of AWS")),
+    }
+}
+
+/// What to say of a run of this folder that can't be touched just now.
+pub(crate) fn held(run: &RunId) -> CliError {
+    CliError::usage(format!(
+        "run {run} is under way in another process of this machine, which holds its ledger; wait for its end, or stop it \
+         there with Ctrl-C"
+    ))
+}

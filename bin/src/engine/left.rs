@@ -1,0 +1,33 @@
+//! What a run leaves: read from its ledger and its table once it has ended.
+
+use aws_sdk_dynamodb::Client;
+use migration::plan::RunId;
+use migration::prewarm::{self, Raised};
+use migration::segment::FailedItem;
+use migration::summary::{self, Summary};
+use migration::table::Table;
+use migration::{Error, Ledger};
+
+/// Failed items that a report lists; the ledger has all of them.
+const LISTED_FAILURES: usize = 10;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Left {
+    /// Nothing where the run ended before it could sum up.
+    pub(crate) summary: Option<Summary>,
+    pub(crate) failures: Vec<FailedItem>,
+    pub(crate) raised: Option<Raised>,
+    pub(crate) table: Table,
+}
+
+impl Left {
+    /// Reading it twice is reading it once.
+    pub(crate) async fn read(client: &Client, ledger: &Ledger, run: &RunId, table: &str) -> Result<Self, Error> {
+        Ok(Self {
+            summary: summary::read(ledger, run).await?,
+            failures: ledger.failures(run, LISTED_FAILURES).await?,
+            raised: prewarm::raised_by(ledger, run).await?,
+            table: Table::describe(client, table).await?,
+        })
+    }
+}

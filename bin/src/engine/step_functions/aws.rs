@@ -1,0 +1,70 @@
+//! The clients of the services that a stack is made of, in its region. Made anew, they read credentials anew.
+
+use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
+use aws_sdk_sts::error::SdkError;
+use migration::{Error, Kind};
+
+use crate::engine::direct;
+use crate::errors::CliError;
+
+/// Beyond the slowest answer of these services; a connection that died silently would hold us for ever.
+const ANSWER_TIME: std::time::Duration = std::time::Duration::from_secs(30);
+
+pub(crate) struct Aws {
+    pub(crate) region: String,
+    pub(crate) states: aws_sdk_sfn::Client,
+    pub(crate) cloudformation: aws_sdk_cloudformation::Client,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    tokens: aws_sdk_sts::Client,
+}
+
+impl Aws {
+    /// Clients in `region`, or where the AWS configuration points.
+    pub(crate) async fn connect(region: Option<&str>) -> Result<Self, CliError> {
+        let configuration = match region {
+            Some(region) => functions::client::configuration_in(region).await,
+            None => functions::client::configuration().await,
+        };
+        let Some(region) = configuration.region().map(ToString::to_string) else {
+            return Err(CliError::usage(
+                "expected a region for --engine step-functions, found none; set AWS_REGION, or name a profile with \
+                 AWS_PROFILE",
+            ));
+        };
+        let dynamodb = functions::client::dynamodb(&configuration);
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_TIME).build();
+        let configuration = configuration.into_builder().timeout_config(timeouts).build();
+        Ok(Self {
+            region,
+            states: aws_sdk_sfn::Client::new(&configuration),
+            cloudformation: aws_sdk_cloudformation::Client::new(&configuration),
+            dynamodb,
+            tokens: aws_sdk_sts::Client::new(&configuration),
+        })
+    }
+
+    /// The account of the credentials. Nobody needs a permission to ask that.
+    pub(crate) async fn account(&self) -> Result<String, Error> {
+        let identity = self.tokens.get_caller_identity().send().await;
+        let identity = identity.map_err(|error| {
+            let is_refused = matches!(error, SdkError::ServiceError(_));
+            let error = Error::from_control_plane("GetCallerIdentity", error);
+            // Where none are found at all, the error says what to do.
+            let advice = "sign in again, for example with `aws sso login`";
+            if is_refused && error.kind() == Kind::Denied {
+                Error::new(Kind::Denied, format!("{error}; {advice}"))
+            } else {
+                error
+            }
+        })?;
+        Ok(identity.account.unwrap_or_default())
+    }
+
+    /// The region, and the endpoint where it is not AWS's own.
+    pub(crate) fn place(&self) -> String {
+        match direct::endpoint() {
+            Some(endpoint) => format!("{} at {endpoint}", self.region),
+            None => self.region.clone(),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Snapshots of a run in this process: its workers tell of every page.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use migration::plan::Plan;
+use migration::summary::SoFar;
+use migration::{Counts, Observer};
+
+use crate::progress::{Phase, Progress, Rates, Snapshot};
+
+/// Adds up what the workers report, and shows it.
+pub(crate) struct LocalProgress {
+    progress: Progress,
+    segments: u32,
+    started: Instant,
+    /// What earlier attempts have done.
+    before: Counts,
+    so_far: Mutex<SoFar>,
+}
+
+impl LocalProgress {
+    pub(crate) fn new(plan: &Plan, so_far: SoFar) -> Self {
+        Self {
+            progress: Progress::new(plan, so_far.counts.scanned),
+            segments: plan.definition.segments.get(),
+            started: Instant::now(),
+            before: so_far.counts,
+            so_far: Mutex::new(so_far),
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.progress.finish();
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.progress.say(text);
+    }
+}
+
+impl Observer for LocalProgress {
+    fn page(&self, _segment: u32, counts: &Counts, done: bool) {
+        // Held while it is shown: a line never tells of less than the one before.
+        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        so_far.counts += *counts;
+        so_far.segments_done += u32::from(done);
+        self.progress.show(&Snapshot {
+            phase: Phase::Migrating,
+            counts: so_far.counts,
+            segments_done: so_far.segments_done,
+            segments: self.segments,
+            rates: Rates::between(&self.before, &so_far.counts, self.started.elapsed()),
+            children: None,
+        });
+    }
+}

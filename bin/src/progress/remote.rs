@@ -1,0 +1,50 @@
+//! Snapshots of a run at AWS, from one look at it after the other.
+
+use std::time::Instant;
+
+use migration::Counts;
+use migration::plan::Plan;
+
+use crate::engine::step_functions::Look;
+use crate::progress::{Phase, Progress, Rates, Snapshot};
+
+/// Shows looks as they come. Rates are of the time since the work began or, where it was under way already, since the
+/// first look: by the clock of this machine alone.
+pub(crate) struct RemoteProgress {
+    progress: Progress,
+    segments: u32,
+    base: Option<(Instant, Counts)>,
+}
+
+impl RemoteProgress {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        Self { progress: Progress::new(plan, 0), segments: plan.definition.segments.get(), base: None }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.progress.finish();
+    }
+
+    pub(crate) fn say(&self, text: &str) {
+        self.progress.say(text);
+    }
+
+    pub(crate) fn see(&mut self, look: &Look) {
+        let counts = look.so_far.counts;
+        let has_begun = look.phase != Phase::Preparing && counts.scanned > 0;
+        let base = self.base.filter(|_| has_begun);
+        let (since, before) = base.unwrap_or_else(|| {
+            self.progress.begin_at(counts.scanned);
+            (Instant::now(), counts)
+        });
+        self.base = Some((since, before));
+        self.progress.show(&Snapshot {
+            phase: look.phase,
+            counts,
+            segments_done: look.so_far.segments_done,
+            segments: self.segments,
+            rates: Rates::between(&before, &counts, since.elapsed()),
+            children: look.children,
+        });
+    }
+}

@@ -1,0 +1,244 @@
+//! Executions: the deployed document, interpreted in this process, its tasks the code of the deployed functions.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex};
+
+use asl::interpret::{
+    Call, Event, EventKind, Execution, Failure, Interpreter, MemoryObjects, Observer, Outcome, TaskCall, TaskFailure,
+    Tasks,
+};
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use jiff::Timestamp;
+use migration::definition::Definition;
+use migration::plan::Plan;
+use migration::{Ledger, Services, Task, workflow};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::MACHINE;
+
+pub(super) struct Executions {
+    begun: Arc<Mutex<BTreeMap<String, Begun>>>,
+    functions: Functions,
+}
+
+/// An execution that has begun.
+struct Begun {
+    name: String,
+    input: String,
+    started: Timestamp,
+    stopped: Option<Timestamp>,
+    status: &'static str,
+    output: Option<Value>,
+    error: Option<(String, String)>,
+    /// The states that it has entered, in order.
+    states: Vec<String>,
+    /// Children of its Map: all, begun and done.
+    children: (u64, u64, u64),
+    task: Option<AbortHandle>,
+}
+
+/// What Step Functions tells of one.
+pub(super) struct Described {
+    pub(super) description: Value,
+    pub(super) states: Vec<String>,
+    pub(super) map_run: Option<Value>,
+}
+
+impl Executions {
+    pub(super) fn new(client: &Client, ledger: &Ledger, definition: &Definition) -> Self {
+        let functions = functions::transforms::all();
+        let mut services = Services::new(client.clone(), ledger.clone(), functions, Timestamp::now);
+        services.deployed = Some(definition.digest());
+        Self {
+            begun: Arc::default(),
+            functions: Functions {
+                services: Arc::new(services),
+                gates: Arc::new(Task::ALL.map(|task| (task, watch::channel(true).0)).into()),
+                failing: Arc::default(),
+            },
+        }
+    }
+
+    pub(super) fn hold(&self, task: Task) {
+        self.functions.gates[&task].send_replace(false);
+    }
+
+    pub(super) fn let_go(&self, task: Task) {
+        self.functions.gates[&task].send_replace(true);
+    }
+
+    pub(super) fn fail(&self, task: Task, error: &str) {
+        self.functions.failing.lock().unwrap().insert(task, error.to_owned());
+    }
+
+    pub(super) fn names(&self) -> Vec<String> {
+        self.begun.lock().unwrap().values().map(|begun| begun.name.clone()).collect()
+    }
+
+    /// The same name with the same input is the same start, while it lasts.
+    pub(super) fn start(&self, name: &str, input: &str) -> Result<String, &'static str> {
+        let arn = MACHINE.replace(":stateMachine:", ":execution:") + ":" + name;
+        let mut begun = self.begun.lock().unwrap();
+        if let Some(there) = begun.get(&arn) {
+            let is_same = there.input == input && there.status == "RUNNING";
+            return if is_same { Ok(arn) } else { Err("ExecutionAlreadyExists") };
+        }
+        let plan: Value = serde_json::from_str(input).unwrap();
+        let children = serde_json::from_value::<Plan>(plan.clone()).map_or(0, |plan| plan.children);
+        let told = Told { begun: self.begun.clone(), arn: arn.clone(), execution: Mutex::default() };
+        let interpreter = Interpreter::new(workflow::in_place().unwrap(), self.functions.clone()).unwrap();
+        let interpreter = interpreter.objects(MemoryObjects::new()).observer(told);
+        let (execution, list, key) = (Execution::new(name, plan), self.begun.clone(), arn.clone());
+        let task = tokio::spawn(async move {
+            let outcome = interpreter.run(execution).await;
+            if let Some(begun) = list.lock().unwrap().get_mut(&key) {
+                begun.end(outcome);
+            }
+        });
+        let one = Begun {
+            name: name.to_owned(),
+            input: input.to_owned(),
+            started: Timestamp::now(),
+            stopped: None,
+            status: "RUNNING",
+            output: None,
+            error: None,
+            states: Vec::new(),
+            children: (children.into(), 0, 0),
+            task: Some(task.abort_handle()),
+        };
+        begun.insert(arn.clone(), one);
+        Ok(arn)
+    }
+
+    pub(super) fn abort_all(&self) {
+        for begun in self.begun.lock().unwrap().values_mut().filter(|begun| begun.status == "RUNNING") {
+            begun.task.take().unwrap().abort();
+            (begun.status, begun.stopped) = ("ABORTED", Some(Timestamp::now()));
+        }
+    }
+
+    pub(super) fn newest_first(&self) -> Vec<Value> {
+        let begun = self.begun.lock().unwrap();
+        let mut all: Vec<_> = begun.iter().collect();
+        all.sort_by_key(|(_, begun)| std::cmp::Reverse(begun.started));
+        all.into_iter().map(|(arn, begun)| begun.description(arn)).collect()
+    }
+
+    pub(super) fn described(&self, arn: &str) -> Option<Described> {
+        let begun = self.begun.lock().unwrap();
+        let one = begun.get(arn)?;
+        let has_mapped = one.states.iter().any(|state| state == "Migrate");
+        let map_run = json!({
+            "executionArn": arn, "mapRunArn": format!("{arn}/map"), "stateMachineArn": MACHINE, "startDate": seconds(one.started),
+        });
+        Some(Described {
+            description: one.description(arn),
+            states: one.states.clone(),
+            map_run: has_mapped.then_some(map_run),
+        })
+    }
+
+    pub(super) fn map_run(&self, arn: &str) -> Value {
+        let begun = self.begun.lock().unwrap();
+        let one = &begun[arn.trim_end_matches("/map")];
+        let (total, begun, done) = one.children;
+        let counts = json!({
+            "pending": total - begun, "running": begun - done, "succeeded": done, "failed": 0, "timedOut": 0, "aborted": 0,
+            "total": total, "resultsWritten": 0,
+        });
+        json!({
+            "mapRunArn": arn, "executionArn": arn, "status": "RUNNING", "startDate": seconds(one.started), "maxConcurrency": 100,
+            "toleratedFailurePercentage": 0.0, "toleratedFailureCount": 0, "itemCounts": counts, "executionCounts": counts,
+        })
+    }
+}
+
+impl Begun {
+    fn end(&mut self, outcome: Outcome) {
+        self.stopped = Some(Timestamp::now());
+        match outcome {
+            Outcome::Succeeded(output) => (self.status, self.output) = ("SUCCEEDED", Some(output)),
+            Outcome::Failed(failure) => (self.status, self.error) = ("FAILED", Some(shown(failure))),
+            Outcome::TimedOut(failure) => (self.status, self.error) = ("TIMED_OUT", Some(shown(failure))),
+        }
+    }
+
+    fn description(&self, arn: &str) -> Value {
+        let mut description = json!({
+            "executionArn": arn, "stateMachineArn": MACHINE, "name": self.name, "status": self.status,
+            "startDate": seconds(self.started), "input": self.input,
+        });
+        if let Some(stopped) = self.stopped {
+            description["stopDate"] = seconds(stopped);
+        }
+        if let Some(output) = &self.output {
+            description["output"] = output.to_string().into();
+        }
+        if let Some((error, cause)) = &self.error {
+            (description["error"], description["cause"]) = (error.as_str().into(), cause.as_str().into());
+        }
+        description
+    }
+}
+
+fn shown(failure: Failure) -> (String, String) {
+    (failure.error.map(|error| error.to_string()).unwrap_or_default(), failure.cause.unwrap_or_default())
+}
+
+fn seconds(time: Timestamp) -> Value {
+    (time.as_millisecond() as f64 / 1000.0).into()
+}
+
+/// Writes the states of an execution down, and how its children stand.
+struct Told {
+    begun: Arc<Mutex<BTreeMap<String, Begun>>>,
+    arn: String,
+    /// The execution's own ARN by the interpreter, the first that is heard of; others are children.
+    execution: Mutex<Option<String>>,
+}
+
+impl Observer for Told {
+    fn event(&self, event: &Event<'_>) {
+        let mut own = self.execution.lock().unwrap();
+        let is_own = own.get_or_insert_with(|| event.execution.to_owned()) == event.execution;
+        let mut begun = self.begun.lock().unwrap();
+        let Some(begun) = begun.get_mut(&self.arn) else { return };
+        match (event.kind, event.state) {
+            (EventKind::StateEntered(_), Some(state)) if is_own => begun.states.push(state.to_owned()),
+            (EventKind::ExecutionStarted, _) if !is_own => begun.children.1 += 1,
+            (EventKind::ExecutionSucceeded, _) if !is_own => begun.children.2 += 1,
+            _ => {}
+        }
+    }
+}
+
+/// The functions of the stack.
+#[derive(Clone)]
+struct Functions {
+    services: Arc<Services>,
+    gates: Arc<HashMap<Task, watch::Sender<bool>>>,
+    failing: Arc<Mutex<HashMap<Task, String>>>,
+}
+
+#[async_trait]
+impl Tasks for Functions {
+    async fn run(&self, call: TaskCall) -> Result<Value, TaskFailure> {
+        let Call::Lambda { function, payload } = call.call else { panic!("expected a function") };
+        let task = Task::of_function_arn(&function).unwrap();
+        self.gates[&task].subscribe().wait_for(|is_open| *is_open).await.unwrap();
+        if let Some(error) = self.failing.lock().unwrap().get(&task).cloned() {
+            return Err(failure(&error, "the test lets it fail"));
+        }
+        let answer = task.run(&self.services, payload, None).await;
+        answer.map_err(|error| failure(error.kind().name(), &error.to_string()))
+    }
+}
+
+fn failure(name: &str, message: &str) -> TaskFailure {
+    let cause = json!({ "errorType": name, "errorMessage": message }).to_string();
+    TaskFailure::new(asl::ErrorName::from(name), cause)
+}
