@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use infra::commands::Args;
-use infra::failure;
+use infra::failure::{self, Stopped};
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -22,6 +22,11 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
-    let _unwritable = writeln!(io::stderr(), "{} {error:#}", console::style("error:").for_stderr().red().bold());
+    let error_sign = console::style("error: ").for_stderr().red().bold();
+    // Who has pressed Ctrl-C knows that it is no error.
+    let _unwritable = match error.downcast_ref::<Stopped>() {
+        Some(_) => writeln!(io::stderr(), "{error:#}"),
+        None => writeln!(io::stderr(), "{error_sign}{error:#}"),
+    };
     failure::exit_code(error)
 }

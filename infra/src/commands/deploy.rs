@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::types::{ChangeSetType, ResourceChange};
 use console::style;
 use jiff::Timestamp;
 
-use super::following::{causes, follow};
+use super::following::{Operation, causes, follow};
 use super::output;
 use super::signals::Signals;
 use super::site::{Site, Which};
@@ -17,6 +17,7 @@ use crate::assets::{Architecture, Assets};
 use crate::deploy::bucket::{self, Bucket, Choice, Wish};
 use crate::deploy::change_set::{self, ChangeSet, Request, Verdict};
 use crate::deploy::changes::{self, Deed};
+use crate::deploy::events::Seen;
 use crate::deploy::follow::{seen_before, seen_so_far};
 use crate::deploy::state::{self, Next};
 use crate::deploy::{stacks, upload};
@@ -69,15 +70,20 @@ pub(super) async fn deploy(args: DeployArgs) -> anyhow::Result<()> {
         let site = Site::find(&args.which, definition).await?;
         let kind = permitted(&site)?;
         let template = upload(&args, &site).await?;
-        Ok((site, kind, template))
+        anyhow::Ok((site, kind, template))
     };
     let (site, kind, template) = signals.unless("stopped; the stack was not changed", preparing).await?;
     // Nobody else's, and not that of an earlier attempt.
     let name = Timestamp::now().strftime("segue-%Y%m%dT%H%M%S%3fZ").to_string();
-    let request =
-        Request { stack: &site.stack, migration: &site.definition.migration, kind, template: &template, name: &name };
+    let request = Request {
+        stack: &site.stack,
+        migration: &site.definition.migration,
+        kind,
+        template: &template.url,
+        name: &name,
+    };
     match change(&site, &request, consent, &mut signals).await? {
-        Some(set) => carry_out(&site, &set, &name, &mut signals).await,
+        Some(set) => carry_out(&site, &set, template.width, &name, &mut signals).await,
         None => {
             line("no changes");
             succeed(&site).await
@@ -100,13 +106,20 @@ fn permitted(site: &Site) -> anyhow::Result<ChangeSetType> {
     }
 }
 
-/// Brings the functions' code and the template to the bucket, and says where the template is.
-async fn upload(args: &DeployArgs, site: &Site) -> anyhow::Result<String> {
+/// The template where CloudFormation finds it.
+struct Uploaded {
+    url: String,
+    /// The length of its longest logical id.
+    width: usize,
+}
+
+/// Brings the functions' code and the template to the bucket.
+async fn upload(args: &DeployArgs, site: &Site) -> anyhow::Result<Uploaded> {
     let Site { aws, definition, .. } = site;
     let built = args.code.as_deref().map(upload::built_elsewhere).transpose()?;
     let bucket = bucket(args, site).await?;
     let assets = Assets::of_workspace(args.architecture, bucket.asset)?;
-    let template = serde_json::to_string_pretty(&stack::template(definition, &assets)?)?;
+    let template = serde_json::to_value(stack::template(definition, &assets)?)?;
     let missing = upload::missing(aws, &bucket.name, &assets).await?;
     if !missing.is_empty() {
         let files = match built {
@@ -119,7 +132,9 @@ async fn upload(args: &DeployArgs, site: &Site) -> anyhow::Result<String> {
             upload::code(aws, &bucket.name, &assets, task, file).await?;
         }
     }
-    upload::template(aws, &bucket.name, &template).await
+    let ids = template["Resources"].as_object().into_iter().flat_map(|resources| resources.keys());
+    let width = ids.map(String::len).max().unwrap_or_default();
+    Ok(Uploaded { url: upload::template(aws, &bucket.name, &format!("{template:#}")).await?, width })
 }
 
 /// Builds the functions, without holding up the signals.
@@ -216,12 +231,22 @@ fn show(changes: &[ResourceChange]) {
     }
 }
 
-async fn carry_out(site: &Site, set: &ChangeSet, token: &str, signals: &mut Signals) -> anyhow::Result<()> {
+fn operation<'o>(site: &Site, id: &'o str, seen: Seen, width: usize) -> Operation<'o> {
+    let again = format!("cargo run -p infra -- deploy{} --follow", site.flags);
+    Operation { id, seen, what: "the deployment", again, width }
+}
+
+async fn carry_out(
+    site: &Site,
+    set: &ChangeSet,
+    width: usize,
+    token: &str,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
     let client = &site.aws.cloudformation;
     let seen = seen_so_far(client, &set.stack).await?;
     change_set::execute(client, set, token).await?;
-    let again = format!("cargo run -p infra -- deploy{} --follow", site.flags);
-    let followed = follow(site, &set.stack, seen, signals, "the deployment", &again).await?;
+    let followed = follow(site, operation(site, &set.stack, seen, width), signals).await?;
     if state::is_success(&followed.status) {
         return succeed(site).await;
     }
@@ -250,8 +275,7 @@ async fn follow_only(site: &Site, signals: &mut Signals) -> anyhow::Result<()> {
         found.status.clone()
     } else {
         let seen = seen_before(&site.aws.cloudformation, &found.id).await?;
-        let again = format!("cargo run -p infra -- deploy{} --follow", site.flags);
-        let followed = follow(site, &found.id, seen, signals, "the deployment", &again).await?;
+        let followed = follow(site, operation(site, &found.id, seen, 0), signals).await?;
         if !state::is_success(&followed.status) {
             line(format_args!("the deployment failed{}", causes(&followed)));
         }

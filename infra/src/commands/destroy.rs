@@ -6,13 +6,13 @@ use aws_sdk_cloudformation::types::{StackResourceSummary, StackStatus};
 use jiff::Timestamp;
 use migration::deployment::Output;
 
-use super::following::{causes, follow};
+use super::following::{Operation, causes, follow};
 use super::signals::Signals;
 use super::site::{Site, Which};
 use super::terminal::{Consent, line};
 use crate::deploy::data::{self, Store};
 use crate::deploy::events::Seen;
-use crate::deploy::follow::{Followed, seen_before, seen_so_far};
+use crate::deploy::follow::{seen_before, seen_so_far};
 use crate::deploy::stacks::{Owner, Stack};
 use crate::deploy::{executions, stacks, state};
 use crate::failure::Usage;
@@ -36,15 +36,19 @@ pub(super) async fn destroy(args: DestroyArgs) -> anyhow::Result<()> {
     let looking = async {
         let site = Site::find(&args.which, definition).await?;
         site.check_owner()?;
-        let stores = match &site.found {
-            Some(found) => stores(&site, found, &resources(&site, &found.id).await?),
-            None => left_behind(&site).await?,
+        let (resources, stores) = match &site.found {
+            Some(found) => {
+                let resources = resources(&site, &found.id).await?;
+                let stores = stores(&site, found, &resources);
+                (resources, stores)
+            }
+            None => (Vec::new(), left_behind(&site).await?),
         };
-        Ok((site, stores))
+        Ok((site, resources, stores))
     };
-    let (site, stores) = signals.unless("stopped; nothing was changed", looking).await?;
+    let (site, resources, stores) = signals.unless("stopped; nothing was changed", looking).await?;
     match &site.found {
-        Some(found) => delete(&site, found, consent, &mut signals).await?,
+        Some(found) => delete(&site, found, &resources, consent, &mut signals).await?,
         None => line(format_args!("stack {} in {}: it isn't there", site.stack, site.aws.place())),
     }
     site.forget()?;
@@ -77,25 +81,33 @@ async fn left_behind(site: &Site) -> anyhow::Result<Vec<Store>> {
 }
 
 /// Deletes the stack, and comes back when it is gone.
-async fn delete(site: &Site, found: &Stack, consent: Consent, signals: &mut Signals) -> anyhow::Result<()> {
+async fn delete(
+    site: &Site,
+    found: &Stack,
+    resources: &[StackResourceSummary],
+    consent: Consent,
+    signals: &mut Signals,
+) -> anyhow::Result<()> {
     let (stack, place) = (&site.stack, site.aws.place());
     let client = &site.aws.cloudformation;
     line(format_args!("stack {stack} in {place}: {}", found.status));
     let seen = if found.status == StackStatus::DeleteInProgress {
         seen_before(client, &found.id).await?
     } else {
-        match signals.unless("stopped; nothing was changed", begin(site, found, consent)).await? {
+        match signals.unless("stopped; nothing was changed", begin(site, found, resources, consent)).await? {
             Some(seen) => seen,
             None => bail!(Usage::new("not agreed to; nothing was changed")),
         }
     };
     let again = format!("cargo run -p infra -- destroy{}", site.flags);
-    let Followed { status, causes: reasons } = follow(site, &found.id, seen, signals, "the deletion", &again).await?;
-    if status == StackStatus::DeleteComplete {
+    let ids = resources.iter().filter_map(|resource| resource.logical_resource_id());
+    let width = ids.map(str::len).max().unwrap_or_default();
+    let operation = Operation { id: &found.id, seen, what: "the deletion", again: again.clone(), width };
+    let followed = follow(site, operation, signals).await?;
+    if followed.status == StackStatus::DeleteComplete {
         line(format_args!("stack {stack} is deleted"));
         return Ok(());
     }
-    let followed = Followed { status, causes: reasons };
     bail!(
         "the stack could not be deleted{}\nstack {stack} is {} now; mend the cause, then call `{again}` again",
         causes(&followed),
@@ -104,7 +116,12 @@ async fn delete(site: &Site, found: &Stack, consent: Consent, signals: &mut Sign
 }
 
 /// Begins the deletion. `None` is a user who doesn't want it.
-async fn begin(site: &Site, found: &Stack, consent: Consent) -> anyhow::Result<Option<Seen>> {
+async fn begin(
+    site: &Site,
+    found: &Stack,
+    resources: &[StackResourceSummary],
+    consent: Consent,
+) -> anyhow::Result<Option<Seen>> {
     let client = &site.aws.cloudformation;
     let (stack, status) = (&site.stack, &found.status);
     if !state::is_final(status) {
@@ -112,7 +129,7 @@ async fn begin(site: &Site, found: &Stack, consent: Consent) -> anyhow::Result<O
             "stack {stack} is {status}: somebody is changing it; wait until that has ended, then call this again"
         )));
     }
-    executions::none_running(&site.aws, &resources(site, &found.id).await?).await?;
+    executions::none_running(&site.aws, resources).await?;
     let question = format!(
         "delete the stack {stack} in {}? The table {} stays as it is",
         site.aws.place(),

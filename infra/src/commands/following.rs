@@ -16,18 +16,25 @@ const STATUS_WIDTH: usize = 20;
 /// So many causes tell what is wrong; the others are in the stack's events.
 const CAUSES: usize = 5;
 
-/// Follows the stack to the end of what is under way. `what` goes on at AWS without us, and `again` is the command that
-/// follows it from there.
-pub(super) async fn follow(
-    site: &Site,
-    id: &str,
-    seen: Seen,
-    signals: &mut Signals,
-    what: &str,
-    again: &str,
-) -> anyhow::Result<Followed> {
-    // The stack's own name is as long as that of most resources.
-    let mut width = site.stack.len();
+/// Something that goes on at AWS, with us or without us.
+#[derive(Debug)]
+pub(super) struct Operation<'o> {
+    /// The stack's ARN.
+    pub(super) id: &'o str,
+    /// What had happened before it.
+    pub(super) seen: Seen,
+    /// What it is: `the deployment`.
+    pub(super) what: &'static str,
+    /// The command that follows it from where we stop.
+    pub(super) again: String,
+    /// The length of the longest logical id, as far as it is known.
+    pub(super) width: usize,
+}
+
+/// Follows the stack to the end of what is under way.
+pub(super) async fn follow(site: &Site, operation: Operation<'_>, signals: &mut Signals) -> anyhow::Result<Followed> {
+    let Operation { id, seen, what, again, width } = operation;
+    let mut width = width.max(site.stack.len());
     let tell = |happening: Happening<'_>| match happening {
         Happening::Event(event) => {
             width = width.max(event.resource.len());

@@ -1,0 +1,90 @@
+//! What `destroy` deletes, what it keeps, and what it refuses.
+
+use crate::account::{ACCOUNT, Account, Stack, of_stack};
+use crate::server::Server;
+use crate::support::Folder;
+
+/// A stack with its ledger and results, and the table that it migrates.
+fn deployed(status: &str) -> Account {
+    let mut account = Account::new().bucket("segue-results", "us-east-1", ACCOUNT).stack(Stack::ours(status));
+    account.tables = vec!["segue-ledger".into(), "movies".into()];
+    account.buckets.get_mut("segue-results").unwrap().objects.insert("run/report.json".into(), b"{}".to_vec());
+    account.script([
+        vec![of_stack("DELETE_IN_PROGRESS"), ("Ledger", "AWS::DynamoDB::Table", "DELETE_SKIPPED", "")],
+        vec![of_stack("DELETE_COMPLETE")],
+    ])
+}
+
+#[test]
+fn the_stack_goes_and_what_holds_data_stays() {
+    let (folder, server) = (Folder::new(), Server::of(deployed("CREATE_COMPLETE")));
+    folder.leave_note();
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes"));
+    assert_eq!(folder.note(), None);
+    server.with(|account| {
+        assert_eq!(account.tables, ["segue-ledger", "movies"]);
+        assert!(account.buckets.contains_key("segue-results"));
+    });
+    // What was kept is found again, by the stack that was deleted.
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes"));
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes --delete-data"));
+    server.with(|account| {
+        assert_eq!(account.tables, ["movies"]);
+        assert!(!account.buckets.contains_key("segue-results"));
+    });
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes --delete-data"));
+}
+
+#[test]
+fn data_goes_on_request_but_never_the_source() {
+    let (folder, server) = (Folder::new(), Server::of(deployed("ROLLBACK_COMPLETE")));
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes --delete-data"));
+    server.with(|account| assert_eq!(account.tables, ["movies"]));
+}
+
+#[test]
+fn a_run_that_is_under_way_is_not_cut_off() {
+    let mut account = deployed("CREATE_COMPLETE");
+    account.running = Some("tidy-movies-20261120T120433325Z");
+    let server = Server::of(account);
+    insta::assert_snapshot!(Folder::new().run(&server, "destroy --yes"));
+    server.with(|account| assert_eq!(account.count("DeleteStack"), 0));
+}
+
+#[test]
+fn a_stack_that_is_being_changed_is_left_alone() {
+    let server = Server::of(deployed("UPDATE_IN_PROGRESS"));
+    insta::assert_snapshot!(Folder::new().run(&server, "destroy --yes"));
+    server.with(|account| assert_eq!(account.count("DeleteStack"), 0));
+}
+
+#[test]
+fn a_deletion_that_is_under_way_is_followed() {
+    let mut account = deployed("DELETE_IN_PROGRESS");
+    account.is_under_way = true;
+    let server = Server::of(account);
+    insta::assert_snapshot!(Folder::new().run(&server, "destroy --yes"));
+    server.with(|account| assert_eq!(account.count("DeleteStack"), 0));
+}
+
+#[test]
+fn a_deletion_that_fails_says_why() {
+    let account = deployed("CREATE_COMPLETE").script([
+        vec![
+            of_stack("DELETE_IN_PROGRESS"),
+            ("Role", "AWS::IAM::Role", "DELETE_FAILED", "it has a policy of somebody else's"),
+        ],
+        vec![of_stack("DELETE_FAILED")],
+    ]);
+    let (folder, server) = (Folder::new(), Server::of(account));
+    folder.leave_note();
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes"));
+    assert!(folder.note().is_some());
+}
+
+#[test]
+fn nothing_is_deleted_without_a_word() {
+    let server = Server::of(deployed("CREATE_COMPLETE"));
+    insta::assert_snapshot!(Folder::new().run(&server, "destroy --delete-data"));
+    server.with(|account| assert_eq!(account.calls, [""; 0]));
+}
