@@ -13,7 +13,7 @@ use super::output;
 use super::signals::Signals;
 use super::site::{Site, Which};
 use super::terminal::{Consent, line};
-use crate::assets::{Architecture, Assets};
+use crate::assets::{Architecture, AssetBucket, Assets};
 use crate::deploy::bucket::{self, Bucket, Choice, Wish};
 use crate::deploy::change_set::{self, ChangeSet, Request, Verdict};
 use crate::deploy::changes::{self, Deed};
@@ -33,7 +33,7 @@ pub(super) struct DeployArgs {
     architecture: Architecture,
     /// The bucket for the functions' code [default: the one of `cdk bootstrap`]
     #[arg(long, value_name = "NAME")]
-    bucket: Option<String>,
+    bucket: Option<AssetBucket>,
     /// Make that bucket if there is none: private, encrypted, reached by TLS only
     #[arg(long)]
     create_bucket: bool,
@@ -146,7 +146,7 @@ async fn build(assets: Assets) -> anyhow::Result<BTreeMap<migration::Task, PathB
 
 async fn bucket(args: &DeployArgs, site: &Site) -> anyhow::Result<Bucket> {
     let aws = &site.aws;
-    let named = args.bucket.as_deref();
+    let named = args.bucket.as_ref();
     match bucket::choose(aws, Wish { named, create: args.create_bucket }).await? {
         Choice::Use(bucket) => Ok(bucket),
         Choice::Create(bucket) => {

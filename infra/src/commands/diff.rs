@@ -1,5 +1,6 @@
 //! `infra diff`: what a deployment would change, without changing anything.
 
+use aws_sdk_cloudformation::types::StackStatus;
 use console::{Style, style};
 use serde_json::{Value, json};
 
@@ -7,12 +8,11 @@ use super::output;
 use super::signals::Signals;
 use super::site::{Site, Which};
 use super::terminal::line;
-use crate::assets::{Architecture, Assets};
+use crate::assets::{Architecture, AssetBucket, Assets};
 use crate::deploy::bucket::{self, Choice, Wish};
 use crate::deploy::difference::{Difference, What, differences};
 use crate::deploy::stacks;
 use crate::stack;
-use aws_sdk_cloudformation::types::StackStatus;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DiffArgs {
@@ -23,7 +23,7 @@ pub(super) struct DiffArgs {
     architecture: Architecture,
     /// The bucket for the functions' code [default: the one of `cdk bootstrap`]
     #[arg(long, value_name = "NAME")]
-    bucket: Option<String>,
+    bucket: Option<AssetBucket>,
 }
 
 pub(super) async fn diff(args: DiffArgs) -> anyhow::Result<()> {
@@ -36,7 +36,7 @@ async fn compare(args: DiffArgs) -> anyhow::Result<()> {
     let site = Site::find(&args.which, definition).await?;
     site.check_owner()?;
     // Where there is no bucket yet, a deployment wants the CDK's or says what else can be done.
-    let bucket = match bucket::choose(&site.aws, Wish { named: args.bucket.as_deref(), create: true }).await? {
+    let bucket = match bucket::choose(&site.aws, Wish { named: args.bucket.as_ref(), create: true }).await? {
         Choice::Use(bucket) => bucket,
         Choice::Create(bucket) if args.bucket.is_some() => bucket,
         Choice::Create(_) | Choice::None => bucket::bootstrap(&site.aws),
@@ -57,15 +57,24 @@ async fn deployed(site: &Site) -> anyhow::Result<Value> {
     let Site { stack, found, .. } = site;
     let place = site.aws.place();
     match found {
-        Some(found) if !matches!(found.status, StackStatus::ReviewInProgress | StackStatus::DeleteComplete) => {
+        Some(found) if has_resources(&found.status) => {
             line(format_args!("stack {stack} in {place}: {}", found.status));
             stacks::template(&site.aws.cloudformation, &found.id).await
         }
-        _ => {
+        Some(found) => {
+            line(format_args!("stack {stack} in {place}: {}, so everything is new", found.status));
+            Ok(json!({}))
+        }
+        None => {
             line(format_args!("stack {stack} in {place}: it isn't there, so everything is new"));
             Ok(json!({}))
         }
     }
+}
+
+/// Of a stack whose first deployment was taken back, or has yet to come, the template alone is there.
+fn has_resources(status: &StackStatus) -> bool {
+    !matches!(status, StackStatus::ReviewInProgress | StackStatus::RollbackComplete | StackStatus::DeleteComplete)
 }
 
 fn words(difference: &Difference) -> String {

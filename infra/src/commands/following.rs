@@ -71,15 +71,12 @@ fn show(event: &Event, width: usize) {
     } else {
         status
     };
-    line(format_args!(
-        "{}  {status}  {:<width$}  {}",
-        style(&event.time).for_stderr().dim(),
-        event.resource,
-        style(&event.kind).for_stderr().dim()
-    ));
+    let (time, kind) = (style(&event.time).for_stderr().dim(), style(&event.kind).for_stderr().dim());
+    line(format_args!("{time}  {status}  {:<width$}  {kind}", event.resource));
     if event.is_failure()
         && let Some(reason) = &event.reason
     {
+        // Below the status.
         line(format_args!("{:11}{}", "", style(reason).for_stderr().red()));
     }
 }

@@ -30,7 +30,7 @@ pub struct Bucket {
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'w> {
     /// A bucket by name.
-    pub named: Option<&'w str>,
+    pub named: Option<&'w AssetBucket>,
     /// To make one where there is none.
     pub create: bool,
 }
@@ -81,12 +81,13 @@ pub async fn choose(aws: &Aws, wish: Wish<'_>) -> anyhow::Result<Choice> {
 }
 
 /// Says that there is no bucket, and the three ways on.
-pub fn absent(aws: &Aws, named: Option<&str>) -> anyhow::Error {
+pub fn absent(aws: &Aws, named: Option<&AssetBucket>) -> anyhow::Error {
     let Aws { account, region, .. } = aws;
     let message = match named {
-        Some(name) => format!(
-            "expected the bucket {name}, found none of that name; call this again with --create-bucket to make it, or name \
-             one that is there"
+        Some(bucket) => format!(
+            "expected the bucket {}, found none of that name; call this again with --create-bucket to make it, or name \
+             one that is there",
+            bucket.name()
         ),
         None => format!(
             "expected a bucket for the functions' code in account {account}, {region}, found none; there are three ways on: \
@@ -98,17 +99,19 @@ pub fn absent(aws: &Aws, named: Option<&str>) -> anyhow::Error {
     Usage::new(message).into()
 }
 
-fn candidates(aws: &Aws, named: Option<&str>) -> Vec<Bucket> {
-    let of_name = |name: String| Bucket { asset: AssetBucket::Named(name.clone()), name };
+fn candidates(aws: &Aws, named: Option<&AssetBucket>) -> Vec<Bucket> {
     match named {
-        Some(name) => vec![of_name(name.to_owned())],
-        None => vec![bootstrap(aws), of_name(own(aws))],
+        Some(named) => vec![here(aws, named.clone())],
+        None => vec![bootstrap(aws), here(aws, AssetBucket::Named(own(aws)))],
     }
 }
 
 /// The CDK's bucket.
 pub fn bootstrap(aws: &Aws) -> Bucket {
-    let asset = AssetBucket::Bootstrap;
+    here(aws, AssetBucket::Bootstrap)
+}
+
+fn here(aws: &Aws, asset: AssetBucket) -> Bucket {
     let name = asset.name().replace("${AWS::AccountId}", &aws.account).replace("${AWS::Region}", &aws.region);
     Bucket { asset, name }
 }
