@@ -38,8 +38,10 @@ pub(super) async fn destroy(args: DestroyArgs) -> anyhow::Result<()> {
         site.check_owner()?;
         let (resources, stores) = match &site.found {
             Some(found) => {
-                let resources = resources(&site, &found.id).await?;
-                let stores = stores(&site, found, &resources);
+                let resources = stacks::resources(&site.aws.cloudformation, &found.id).await?;
+                let named =
+                    resources.iter().filter_map(|one| Some((one.resource_type()?, one.physical_resource_id()?)));
+                let stores = stores(&site, found, named);
                 (resources, stores)
             }
             None => (Vec::new(), left_behind(&site).await?),
@@ -56,12 +58,8 @@ pub(super) async fn destroy(args: DestroyArgs) -> anyhow::Result<()> {
     signals.unless(message, clear(&site, stores, &args, consent)).await
 }
 
-async fn resources(site: &Site, id: &str) -> anyhow::Result<Vec<StackResourceSummary>> {
-    stacks::resources(&site.aws.cloudformation, id).await
-}
-
 /// What of a stack holds data. The source is named twice: by the migration as it is now and by the one that was deployed.
-fn stores(site: &Site, stack: &Stack, resources: &[StackResourceSummary]) -> Vec<Store> {
+fn stores<'r>(site: &Site, stack: &Stack, resources: impl IntoIterator<Item = (&'r str, &'r str)>) -> Vec<Store> {
     let deployed = stack.outputs.get(Output::SourceTableName.name()).map_or("", String::as_str);
     data::stores(resources, &[site.definition.source.table.as_str(), deployed])
 }
@@ -74,7 +72,8 @@ async fn left_behind(site: &Site) -> anyhow::Result<Vec<Store>> {
         if let Some(stack) = stacks::find(client, &id).await?
             && stack.owner(&site.definition.migration) == Owner::Us
         {
-            left.extend(stores(site, &stack, &resources(site, &id).await?));
+            let resources = stacks::left_by(client, &id).await?;
+            left.extend(stores(site, &stack, resources.iter().map(|(kind, name)| (kind.as_str(), name.as_str()))));
         }
     }
     Ok(left)

@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_dynamodb::client::Waiters;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
@@ -33,16 +32,14 @@ impl Store {
     }
 }
 
-/// The stores among a stack's resources. `sources` are the tables that the migration changes: whatever else may be wrong,
-/// they are none of them.
-pub fn stores(resources: &[StackResourceSummary], sources: &[&str]) -> Vec<Store> {
-    let stores = resources.iter().filter_map(|resource| {
-        let name = resource.physical_resource_id().filter(|name| !name.is_empty())?.to_owned();
-        match resource.resource_type()? {
-            "AWS::DynamoDB::Table" => Some(Store::Table(name)),
-            "AWS::S3::Bucket" => Some(Store::Bucket(name)),
-            _ => None,
-        }
+/// The stores among resources, given as type and name. `sources` are the tables that the migration changes: whatever else
+/// may be wrong, they are none of them.
+pub fn stores<'r>(resources: impl IntoIterator<Item = (&'r str, &'r str)>, sources: &[&str]) -> Vec<Store> {
+    let stores = resources.into_iter().filter_map(|(kind, name)| match kind {
+        _ if name.is_empty() => None,
+        "AWS::DynamoDB::Table" => Some(Store::Table(name.to_owned())),
+        "AWS::S3::Bucket" => Some(Store::Bucket(name.to_owned())),
+        _ => None,
     });
     stores.filter(|store| !matches!(store, Store::Table(name) if sources.contains(&name.as_str()))).collect()
 }
@@ -141,21 +138,17 @@ async fn delete_objects(aws: &Aws, bucket: &str, objects: Vec<ObjectIdentifier>)
 mod tests {
     use super::*;
 
-    fn resource(kind: &str, name: &str) -> StackResourceSummary {
-        StackResourceSummary::builder().resource_type(kind).physical_resource_id(name).build()
-    }
-
     #[test]
     fn the_source_table_is_never_among_what_can_be_deleted() {
         let resources = [
-            resource("AWS::DynamoDB::Table", "films"),
-            resource("AWS::DynamoDB::Table", "Segue-films-Ledger"),
-            resource("AWS::S3::Bucket", "segue-films-results"),
-            resource("AWS::S3::Bucket", ""),
-            resource("AWS::S3::BucketPolicy", "segue-films-results"),
-            resource("AWS::Lambda::Function", "Segue-films-Prepare"),
+            ("AWS::DynamoDB::Table", "films"),
+            ("AWS::DynamoDB::Table", "Segue-films-Ledger"),
+            ("AWS::S3::Bucket", "segue-films-results"),
+            ("AWS::S3::Bucket", ""),
+            ("AWS::S3::BucketPolicy", "segue-films-results"),
+            ("AWS::Lambda::Function", "Segue-films-Prepare"),
         ];
         let expected = [Store::Table("Segue-films-Ledger".into()), Store::Bucket("segue-films-results".into())];
-        assert_eq!(stores(&resources, &["films"]), expected);
+        assert_eq!(stores(resources, &["films"]), expected);
     }
 }

@@ -8,7 +8,7 @@ use similar::{ChangeTag, TextDiff};
 /// Lines around each change.
 const CONTEXT: usize = 2;
 /// Sections of a template that hold named entries. All others are compared as a whole.
-const SECTIONS: [&str; 5] = ["Parameters", "Conditions", "Mappings", "Resources", "Outputs"];
+const SECTIONS: [&str; 6] = ["Metadata", "Parameters", "Conditions", "Mappings", "Resources", "Outputs"];
 
 /// An entry that differs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +93,8 @@ fn pieces(before: &Value, after: &Value) -> Vec<Vec<Line>> {
     groups.iter().map(|group| group.iter().flat_map(|op| diff.iter_changes(op)).map(line).collect()).collect()
 }
 
-/// The same with keys in alphabetical order, so that only contents are compared.
+/// The same with keys in alphabetical order, so that only contents are compared. A text that holds a document, such as a
+/// dashboard, is shown as that document.
 fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
@@ -101,6 +102,10 @@ fn sorted(value: &Value) -> Value {
             Value::Object(keys.into_iter().map(|key| (key.clone(), sorted(&map[key]))).collect())
         }
         Value::Array(list) => list.iter().map(sorted).collect(),
+        Value::String(text) if text.starts_with('{') => match serde_json::from_str(text) {
+            Ok(document) => sorted(&document),
+            Err(_) => value.clone(),
+        },
         other => other.clone(),
     }
 }
@@ -136,6 +141,19 @@ mod tests {
         ];
         assert_eq!(places(&deployed, &ours), expected);
         assert_eq!(places(&ours, &ours), []);
+    }
+
+    #[test]
+    fn a_document_inside_of_a_text_is_read() {
+        let metadata =
+            |seconds: u32| json!({ "Metadata": { "Migration": format!("{{\n  \"seconds\": {seconds}\n}}") } });
+        let found = differences(&metadata(1), &metadata(2));
+        let What::Changed(pieces) = &found[0].what else { panic!("{found:?}") };
+        let text: Vec<_> = pieces[0].iter().map(|line| format!("{}{}", line.sign, line.text.trim_start())).collect();
+        assert_eq!(text, [" {", "-\"seconds\": 1", "+\"seconds\": 2", " }"]);
+        // Where only its spaces differ there is a difference, though no line shows it.
+        let spaced = json!({ "Metadata": { "Migration": "{ \"seconds\": 1 }" } });
+        assert_eq!(differences(&metadata(1), &spaced).len(), 1);
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use aws_sdk_cloudformation::Client;
-use aws_sdk_cloudformation::types::{Stack as Described, StackResourceSummary, StackStatus, TemplateStage};
+use aws_sdk_cloudformation::types::{
+    ResourceStatus, Stack as Described, StackResourceSummary, StackStatus, TemplateStage,
+};
 use migration::deployment::Output;
 use serde_json::Value;
 
@@ -91,7 +93,7 @@ pub async fn described(client: &Client, name: &str) -> Result<Option<Stack>, Tro
     }
 }
 
-/// What a stack is made of; that of a deleted one for 90 days, by its ARN.
+/// What a stack is made of.
 pub async fn resources(client: &Client, stack: &str) -> anyhow::Result<Vec<StackResourceSummary>> {
     let mut pages = client.list_stack_resources().stack_name(stack).into_paginator().send();
     let mut resources = Vec::new();
@@ -100,6 +102,19 @@ pub async fn resources(client: &Client, stack: &str) -> anyhow::Result<Vec<Stack
         resources.extend(page.stack_resource_summaries.unwrap_or_default());
     }
     Ok(resources)
+}
+
+/// What a stack that was deleted has left: type and name of each resource, for 90 days, by the stack's ARN.
+pub async fn left_by(client: &Client, stack: &str) -> anyhow::Result<Vec<(String, String)>> {
+    let mut pages = client.describe_stack_events().stack_name(stack).into_paginator().send();
+    let mut left = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| explain("the events of a deleted stack can't be read", error))?;
+        let events = page.stack_events.unwrap_or_default().into_iter();
+        let kept = events.filter(|event| event.resource_status() == Some(&ResourceStatus::DeleteSkipped));
+        left.extend(kept.filter_map(|event| Some((event.resource_type?, event.physical_resource_id?))));
+    }
+    Ok(left)
 }
 
 /// The ARNs of stacks of that name that have been deleted within the last 90 days, latest first.

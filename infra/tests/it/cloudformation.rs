@@ -161,7 +161,13 @@ fn describe_stack_events(account: &mut Account) -> Answer {
         .enumerate()
         .rev()
         .map(|(number, (resource, kind, status, reason))| {
-            let physical = if *resource == STACK { STACK_ARN } else { "physical" };
+            let physical = match *resource {
+                STACK => STACK_ARN,
+                "Ledger" => "segue-ledger",
+                "Results" => "segue-results",
+                "Source" => "movies",
+                other => other,
+            };
             format!(
                 "<member><EventId>{number}</EventId><StackId>{STACK_ARN}</StackId><StackName>{STACK}</StackName>\
                  <LogicalResourceId>{resource}</LogicalResourceId><PhysicalResourceId>{physical}</PhysicalResourceId>\
