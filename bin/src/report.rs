@@ -12,9 +12,10 @@ use serde_json::{Value, json};
 /// What a report says beside the summary.
 pub(crate) struct Report<'r> {
     pub(crate) summary: &'r Summary,
-    /// What the run has raised, and the table afterwards.
+    pub(crate) table: &'r str,
+    /// What the run has raised, and the table afterwards, where it is still there.
     pub(crate) raised: Option<&'r Raised>,
-    pub(crate) after: &'r Table,
+    pub(crate) after: Option<&'r Table>,
     pub(crate) failures: &'r [FailedItem],
     pub(crate) prices: &'r Prices,
     /// Where the ledger is, and what else a person may want to look at.
@@ -61,7 +62,7 @@ impl Report<'_> {
         if let Some(failure) = failure {
             lines.push(format!("  because     {} ({})", failure.reason, failure.error));
         }
-        lines.push(format!("  table       {}", self.after.name));
+        lines.push(format!("  table       {}", self.table));
         lines.push(format!("  segments    {} of {} done", count(segments.succeeded), count(segments.total)));
         lines.push(format!("  items       {} scanned", HumanCount(counts.scanned)));
         for (items, outcome) in [
@@ -97,11 +98,18 @@ impl Report<'_> {
     }
 
     fn capacity(&self) -> String {
-        let after = words(&self.after.capacity);
-        let Some(Raised { before, to, .. }) = self.raised else { return format!("{after}; the run left it alone") };
-        if self.after.capacity == *before {
+        let Some(Raised { before, to, restored }) = self.raised else {
+            let after = self.after.map(|after| format!("{}; ", words(&after.capacity))).unwrap_or_default();
+            return format!("{after}the run left it alone");
+        };
+        let Some(table) = self.after else {
+            let again = if *restored { "and put back" } else { "and NOT PUT BACK: the table is gone" };
+            return format!("raised from {} to {} while the run lasted, {again}", words(before), words(to));
+        };
+        let after = words(&table.capacity);
+        if table.capacity == *before {
             format!("raised to {} while the run lasted, {after} again", words(to))
-        } else if !self.after.is_active {
+        } else if !table.is_active {
             // UpdateTable answers at once and takes its time; until then DescribeTable has the old units.
             format!("raised to {} while the run lasted; {} are being put back just now", words(to), words(before))
         } else {

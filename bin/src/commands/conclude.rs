@@ -1,6 +1,7 @@
 //! The report of a run that has ended, wherever it ran.
 
 use migration::cost::Prices;
+use migration::definition::TableName;
 use migration::summary::Summary;
 
 use crate::args::Output;
@@ -12,13 +13,21 @@ use crate::show;
 /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
 pub(crate) fn conclude(
     summary: &Summary,
+    table: &TableName,
     left: &Left,
     prices: &Prices,
     notes: &[String],
     output: Output,
 ) -> Result<Ended, CliError> {
-    let report =
-        Report { summary, raised: left.raised.as_ref(), after: &left.table, failures: &left.failures, prices, notes };
+    let report = Report {
+        summary,
+        table: table.as_str(),
+        raised: left.raised.as_ref(),
+        after: left.table.as_ref(),
+        failures: &left.failures,
+        prices,
+        notes,
+    };
     match output {
         Output::Text => show::output(report.lines().join("\n"))?,
         Output::Json => {

@@ -1,6 +1,7 @@
 //! `run restore`: puts back what a run has raised and, because it was cut off, not put back.
 
 use jiff::Timestamp;
+use migration::plan::{Plan, RunId};
 use migration::{Kind, Services, Task, prewarm};
 use serde_json::json;
 
@@ -9,7 +10,6 @@ use crate::commands::which::{self, Which};
 use crate::engine::step_functions::Deployed;
 use crate::errors::{CliError, Ended};
 use crate::{report, show};
-use migration::plan::{Plan, RunId};
 
 pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
     let (ledger, plan, deployed) = match which::find_named(&args).await? {
@@ -27,7 +27,7 @@ pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
             refuse_while_running(deployed, run).await?;
             deployed.aws.dynamodb.clone()
         }
-        None => which::connect(&plan).await?,
+        None => which::connect(&plan, "changes").await?,
     };
     let services = Services::new(client, ledger, functions::transforms::all(), Timestamp::now);
     Task::Restore.run(&services, json!({ "run": run }), None).await?;

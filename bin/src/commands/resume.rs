@@ -27,7 +27,7 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<Ended, CliError> {
         show::line(format_args!("run {} has succeeded: there is nothing to go on with", plan.run));
         return Ok(Ended::Done);
     }
-    let client = which::connect(&plan).await?;
+    let client = which::connect(&plan, "changes").await?;
     let table = first_contact(&client, plan.definition.source.table.as_str()).await?;
     let prices = Prices::built_in()?;
     Job { plan, table, client, prices, output: args.output, ledger, attempt: Attempt::Resumed }.run().await

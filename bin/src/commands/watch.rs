@@ -71,7 +71,8 @@ pub(crate) fn report(
     output: Output,
 ) -> Result<Ended, CliError> {
     let summary = left.summary.clone().unwrap_or_else(|| unreported(plan, look));
-    conclude(&summary, left, prices, &notes(deployed, &summary, left), output)
+    let (table, notes) = (&plan.definition.source.table, notes(deployed, &summary, left));
+    conclude(&summary, table, left, prices, &notes, output)
 }
 
 /// The end of an execution that came to no report: it failed before its plan was written, timed out, or was aborted.

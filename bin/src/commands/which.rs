@@ -126,18 +126,24 @@ pub(crate) async fn report_of_local(
             plan.run, plan.run
         )));
     };
-    let client = connect(plan).await?;
-    let left = Left::read(&client, &ledger.ledger, &plan.run, plan.definition.source.table.as_str()).await?;
-    conclude(&summary, &left, prices, &[format!("ledger      {}", ledger.file.display())], output)
+    let table = &plan.definition.source.table;
+    let is_gone = plan.engine == Engine::Embedded && plan.database.is_none();
+    let left = if is_gone {
+        Left::in_ledger(&ledger.ledger, &plan.run).await?
+    } else {
+        let client = connect(plan, "looks at").await?;
+        Left::read(&client, &ledger.ledger, &plan.run, table.as_str()).await?
+    };
+    conclude(&summary, table, &left, prices, &[format!("ledger      {}", ledger.file.display())], output)
 }
 
-/// A client of the database that a run of this folder works on.
-pub(crate) async fn connect(plan: &Plan) -> Result<Client, CliError> {
+/// A client of the database that a run of this folder works on; `verb` says what for.
+pub(crate) async fn connect(plan: &Plan, verb: &str) -> Result<Client, CliError> {
     let table = &plan.definition.source.table;
     match (plan.engine, &plan.database) {
         (Engine::Direct, _) => {
             let (client, place) = direct::connect().await?;
-            show::line(format_args!("engine direct: changes the real table {table} {place}"));
+            show::line(format_args!("engine direct: {verb} the real table {table} {place}"));
             Ok(client)
         }
         (Engine::Embedded, Some(file)) => {

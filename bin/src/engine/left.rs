@@ -6,7 +6,7 @@ use migration::prewarm::{self, Raised};
 use migration::segment::FailedItem;
 use migration::summary::{self, Summary};
 use migration::table::Table;
-use migration::{Error, Ledger};
+use migration::{Error, Kind, Ledger};
 
 /// Failed items that a report lists; the ledger has all of them.
 const LISTED_FAILURES: usize = 10;
@@ -17,17 +17,27 @@ pub(crate) struct Left {
     pub(crate) summary: Option<Summary>,
     pub(crate) failures: Vec<FailedItem>,
     pub(crate) raised: Option<Raised>,
-    pub(crate) table: Table,
+    /// Nothing where it is gone, as the temporary database of a rehearsal is.
+    pub(crate) table: Option<Table>,
 }
 
 impl Left {
-    /// Reading it twice is reading it once.
+    /// Reads ledger and table. Reading them twice is reading them once.
     pub(crate) async fn read(client: &Client, ledger: &Ledger, run: &RunId, table: &str) -> Result<Self, Error> {
+        let table = match Table::describe(client, table).await {
+            Err(error) if error.kind() == Kind::NotFound => None,
+            described => Some(described?),
+        };
+        Ok(Self { table, ..Self::in_ledger(ledger, run).await? })
+    }
+
+    /// Reads the ledger alone.
+    pub(crate) async fn in_ledger(ledger: &Ledger, run: &RunId) -> Result<Self, Error> {
         Ok(Self {
             summary: summary::read(ledger, run).await?,
             failures: ledger.failures(run, LISTED_FAILURES).await?,
             raised: prewarm::raised_by(ledger, run).await?,
-            table: Table::describe(client, table).await?,
+            table: None,
         })
     }
 }

@@ -87,6 +87,16 @@ async fn machines_that_are_not_ours() {
 }
 
 #[tokio::test]
+async fn runs_that_the_stack_does_not_know() {
+    let world = World::with_example(20).await;
+    insta::assert_snapshot!("deployed_no_run_yet", refused_on(&world, "status").await);
+    for command in ["status", "watch", "restore", "failures"] {
+        let shown = refused_on(&world, &format!("{command} tidy-movies-20261120T093000123Z")).await;
+        insta::assert_snapshot!("deployed_no_such_run", shown);
+    }
+}
+
+#[tokio::test]
 async fn credentials_that_are_none() {
     let world = World::with_example(20).await;
     world.folder.write("credentials", "");
