@@ -23,6 +23,9 @@ use crate::{client, logs, transforms};
 /// What ends a function before or between invocations.
 pub type LambdaError = lambda_runtime::Error;
 
+/// Where Lambda is to be asked for work (Lambda developer guide, "Runtime API").
+const RUNTIME_API_VARIABLE: &str = "AWS_LAMBDA_RUNTIME_API";
+
 /// Serves one task until Lambda ends the process, with the transforms of `transforms.rs`.
 pub async fn serve(task: Task) -> Result<(), LambdaError> {
     serve_with(task, transforms::all()).await
@@ -31,6 +34,13 @@ pub async fn serve(task: Task) -> Result<(), LambdaError> {
 /// Serves one task with these transforms.
 pub async fn serve_with(task: Task, transforms: Functions) -> Result<(), LambdaError> {
     logs::init();
+    if std::env::var_os(RUNTIME_API_VARIABLE).is_none() {
+        let message = format!(
+            "expected AWS Lambda to start this program, found no {RUNTIME_API_VARIABLE} in its \
+                               environment; `cargo run --bin run` runs a migration from here"
+        );
+        return Err(message.into());
+    }
     let function = match Function::new(task, transforms).await {
         Ok(function) => function,
         Err(error) => return Err(crate::init::refuse(Reported(error)).await),

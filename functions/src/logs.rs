@@ -51,10 +51,7 @@ fn filter(level: &str) -> Targets {
 
 fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(tracing::field::display);
-    error!(
-        place,
-        "panicked: a bug, most likely in a transform; what it says isn't shown, it may hold an item's values"
-    );
+    error!(place, "panicked: a bug; what it says isn't shown, it may hold an item's values");
 }
 
 /// The lines of one invocation.

@@ -54,7 +54,7 @@ async fn a_deadline_ends_a_call_not_the_work() {
     assert_eq!(scanned, [10]);
 }
 
-/// R20: what the table's owner wrote into a bug's message is shown nowhere, and nobody tries again what can't end well.
+/// The stack works the migration that it was deployed for: its digest is in the variable.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_wasnt_deployed_is_refused() {
     let world = World::new(1, STEPS).await;
@@ -97,4 +97,12 @@ async fn without_credentials_nobody_asks_the_network() {
     assert!(!world.was_imds_asked());
     drop(function);
     assert!(!reader.output().stdout.contains(SECRET));
+}
+
+/// Somebody starts a function by hand.
+#[test]
+fn outside_of_lambda_it_says_what_it_is_for() {
+    let output = std::process::Command::new(binaries::of(Task::Restore)).env_clear().output().unwrap();
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
+    assert!(String::from_utf8(output.stderr).unwrap().contains("expected AWS Lambda to start this program"));
 }
