@@ -112,7 +112,7 @@ impl Assets {
 
     /// The command that builds a task's zip file, and prints its path, as long as the sources are these.
     pub fn bundle_command(&self, task: Task) -> Vec<String> {
-        let words = ["cargo", "run", "--quiet", "--package", "infra", "--", "bundle", "--architecture"];
+        let words = ["cargo", "run", "--quiet", "--bin", "infra", "--", "bundle", "--architecture"];
         let own = [self.architecture.name(), "--sources", &self.sources, task.binary()];
         words.into_iter().chain(own).map(str::to_owned).collect()
     }

@@ -5,5 +5,6 @@ pub mod assets;
 pub mod cfn;
 pub mod commands;
 pub mod deploy;
+mod drawing;
 pub mod failure;
 pub mod stack;

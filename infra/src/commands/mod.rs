@@ -39,8 +39,8 @@ enum Command {
     Diff(diff::DiffArgs),
     /// Delete the stack; the ledger and the results stay unless told
     Destroy(destroy::DestroyArgs),
-    /// Draw the state machine, as Mermaid on stdout
-    Graph,
+    /// Draw the state machine, as Mermaid or SVG on stdout
+    Graph(graph::GraphArgs),
     /// Build one function and print the path of its zip file: what the CDK CLI calls
     #[command(hide = true)]
     Bundle(bundle::BundleArgs),
@@ -54,7 +54,7 @@ impl Args {
             Command::Deploy(args) => deploy::deploy(args).await,
             Command::Diff(args) => diff::diff(args).await,
             Command::Destroy(args) => destroy::destroy(args).await,
-            Command::Graph => graph::graph(),
+            Command::Graph(args) => graph::graph(&args),
             Command::Bundle(args) => bundle::bundle(&args),
         }
     }
