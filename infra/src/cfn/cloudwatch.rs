@@ -7,9 +7,12 @@ use super::sns::Topic;
 use super::template::{Handle, HasArn, HasName, Resource};
 
 properties! {
-    /// `AWS::CloudWatch::Alarm`. [`Self::on_metric`] and [`Self::on_metrics`] say what it watches.
+    /// `AWS::CloudWatch::Alarm`.
     Alarm {
-        /// How the figure is held against the threshold.
+        /// What it watches.
+        #[serde(flatten)]
+        figure: Figure,
+        /// How that is held against the threshold.
         comparison_operator: ComparisonOperator,
         /// Over how many periods.
         evaluation_periods: u32,
@@ -22,21 +25,9 @@ properties! {
         alarm_name: String,
         /// In how many of the periods; in all of them where nothing is said.
         datapoints_to_alarm: u32,
-        /// What of the metric is meant.
-        dimensions: Vec<Dimension>,
-        /// The metric.
-        metric_name: &'static str,
-        /// Several metrics, and a sum over them.
-        metrics: Vec<MetricDataQuery>,
-        /// Where the metric is.
-        namespace: &'static str,
         /// Whom to tell when it is over.
         #[serde(rename = "OKActions")]
         ok_actions: Vec<Expr<ArnOf<Topic>>>,
-        /// Seconds.
-        period: u32,
-        /// What of the metric's values in a period.
-        statistic: Statistic,
         /// The threshold.
         threshold: f64,
         /// What a period without values means.
@@ -44,21 +35,45 @@ properties! {
     }
 }
 
-impl Alarm {
-    /// On one metric.
-    pub fn on_metric(metric: Metric, statistic: Statistic, period: u32, alarm: Self) -> Self {
-        Self {
-            namespace: Some(metric.namespace),
-            metric_name: Some(metric.metric_name),
-            dimensions: Some(metric.dimensions),
-            statistic: Some(statistic),
-            period: Some(period),
-            ..alarm
-        }
+/// What an alarm watches.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Figure {
+    /// A metric.
+    Metric(MetricFigure),
+    /// What a formula makes of several.
+    Formula(FormulaFigure),
+}
+
+/// One metric.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MetricFigure {
+    /// The metric.
+    #[serde(flatten)]
+    pub metric: Metric,
+    /// Seconds.
+    pub period: u32,
+    /// What of its values in a period.
+    pub statistic: Statistic,
+}
+
+/// Several metrics, and a formula over them that alone returns data.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FormulaFigure {
+    /// The metrics and the formula.
+    pub metrics: Vec<MetricDataQuery>,
+}
+
+impl Figure {
+    /// The sum of a metric's values in a period of so many seconds.
+    pub fn sum(metric: Metric, period: u32) -> Self {
+        Self::Metric(MetricFigure { metric, period, statistic: Statistic::Sum })
     }
 
-    /// On the sum of several metrics, in which nothing counts as 0.
-    pub fn on_sum_of(metrics: impl IntoIterator<Item = Metric>, period: u32, alarm: Self) -> Self {
+    /// The sum of several metrics' values, in which nothing counts as 0.
+    pub fn sum_of(metrics: impl IntoIterator<Item = Metric>, period: u32) -> Self {
         let stat = |metric| MetricStat { metric, period, stat: Statistic::Sum };
         let metrics = metrics.into_iter().enumerate();
         let mut queries: Vec<_> = metrics
@@ -75,7 +90,7 @@ impl Alarm {
             return_data: Some(true),
             ..MetricDataQuery::new("sum".into())
         });
-        Self { metrics: Some(queries), ..alarm }
+        Self::Formula(FormulaFigure { metrics: queries })
     }
 }
 

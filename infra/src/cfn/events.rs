@@ -13,10 +13,11 @@ use super::template::{Handle, HasArn, HasName, Resource};
 properties! {
     /// `AWS::Events::Rule`, on the account's default bus.
     Rule {
-        /// What it is for.
-        description: String,
         /// Which events it takes.
         event_pattern: EventPattern,
+    } {
+        /// What it is for.
+        description: String,
         /// Its name; CloudFormation makes one up.
         name: String,
         /// Whether it is in force.

@@ -65,10 +65,9 @@ properties! {
         policy_name: String,
         /// What it says.
         policy_document: PolicyDocument,
-    } {
         /// The roles.
         roles: Vec<Expr<NameOf<Role>>>,
-    }
+    } {}
 }
 
 impl Resource for Policy {

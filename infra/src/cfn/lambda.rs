@@ -201,56 +201,68 @@ values! {
 }
 
 properties! {
-    /// `AWS::Lambda::EventSourceMapping`: what arrives in a stream or a queue calls a function. [`Self::of_stream`] and
-    /// [`Self::of_queue`] name the source, without which there is none.
+    /// `AWS::Lambda::EventSourceMapping`: what arrives in a stream or a queue calls a function.
     EventSourceMapping {
         /// The function.
         function_name: Expr<ArnOf<Function>>,
+        /// The stream or queue.
+        #[serde(flatten)]
+        source: EventSource,
     } {
         /// Records in a call: up to 10,000; up to 10 from a FIFO queue.
         batch_size: u32,
-        /// Whether a batch that failed is tried again in halves; streams only.
-        bisect_batch_on_function_error: bool,
-        /// Where records go that are given up; streams only.
-        destination_config: DestinationConfig,
         /// Whether it is at work.
         enabled: bool,
-        /// The stream or queue.
-        event_source_arn: EventSource,
         /// Which records are passed on.
         filter_criteria: FilterCriteria,
         /// What the function answers with.
         function_response_types: [FunctionResponseType; 1],
         /// Seconds to wait for a batch to fill, up to 300; none from a FIFO queue.
         maximum_batching_window_in_seconds: u32,
-        /// Seconds after which a record is given up, 60 to 604,800; -1 is never. Streams only.
-        maximum_record_age_in_seconds: i32,
-        /// How often a batch is tried again, up to 10,000; -1 is without end. Streams only.
-        maximum_retry_attempts: i32,
         /// Which metrics it writes.
         metrics_config: MetricsConfig,
-        /// Batches of a shard at a time, up to 10; streams only.
-        parallelization_factor: u32,
-        /// How many calls there may be at once; queues only.
-        scaling_config: ScalingConfig,
-        /// Where in the stream it begins; streams only.
-        starting_position: StartingPosition,
     }
 }
 
-impl EventSourceMapping {
-    /// A table's stream calls `function`, from `start` on.
-    pub fn of_stream(function: Expr<ArnOf<Function>>, stream: Expr<ArnOf<Stream>>, start: StartingPosition) -> Self {
-        Self {
-            event_source_arn: Some(EventSource::Stream(stream)),
-            starting_position: Some(start),
-            ..Self::new(function)
-        }
-    }
+/// What calls a function, with what is said of such a source only.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum EventSource {
+    /// A table's stream.
+    Stream(StreamSource),
+    /// A queue.
+    Queue(QueueSource),
+}
 
-    /// A queue calls `function`.
-    pub fn of_queue(function: Expr<ArnOf<Function>>, queue: Expr<ArnOf<Queue>>) -> Self {
-        Self { event_source_arn: Some(EventSource::Queue(queue)), ..Self::new(function) }
+properties! {
+    /// A table's stream that calls a function.
+    StreamSource {
+        /// The stream.
+        event_source_arn: Expr<ArnOf<Stream>>,
+        /// Where in it to begin.
+        starting_position: StartingPosition,
+    } {
+        /// Whether a batch that failed is tried again in halves.
+        bisect_batch_on_function_error: bool,
+        /// Where records go that are given up.
+        destination_config: DestinationConfig,
+        /// Seconds after which a record is given up, 60 to 604,800; -1 is never.
+        maximum_record_age_in_seconds: i32,
+        /// How often a batch is tried again, up to 10,000; -1 is without end.
+        maximum_retry_attempts: i32,
+        /// Batches of a shard at a time, up to 10.
+        parallelization_factor: u32,
+    }
+}
+
+properties! {
+    /// A queue that calls a function.
+    QueueSource {
+        /// The queue.
+        event_source_arn: Expr<ArnOf<Queue>>,
+    } {
+        /// How many calls there may be at once.
+        scaling_config: ScalingConfig,
     }
 }
 
@@ -263,16 +275,6 @@ impl HasArn for EventSourceMapping {
     fn arn(handle: &Handle<Self>) -> Expr<ArnOf<Self>> {
         handle.attribute("EventSourceMappingArn")
     }
-}
-
-/// What calls a function.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum EventSource {
-    /// A table's stream.
-    Stream(Expr<ArnOf<Stream>>),
-    /// A queue.
-    Queue(Expr<ArnOf<Queue>>),
 }
 
 values! {

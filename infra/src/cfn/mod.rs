@@ -3,11 +3,11 @@
 //! - A struct for each resource type ([`dynamodb::Table`], [`lambda::Function`], …). What CloudFormation requires is asked
 //!   for by `new`; all else is an `Option` that isn't written where it is `None`. An explicit 0 is kept.
 //! - [`Template::add`] gives a [`Handle`]. What a handle refers to is an [`Expr`] that knows its kind: a table's ARN is no
-//!   role's ARN, and a program that mixes them up doesn't compile.
+//!   role's ARN, and a program that mixes them up doesn't compile (`kinds.rs`).
 //! - Permissions are made of typed actions on typed ARNs ([`iam`]); `*` has to be asked for by name.
 //! - Every map keeps its order and logical ids are as they were given, so that two templates are the same to the byte.
 //!
-//! `infra/tests/schemas.rs` holds every struct against CloudFormation's own resource schemas.
+//! `infra/tests/schemas` holds every struct against CloudFormation's own resource schemas.
 
 /// A struct of properties: what is required, and what is optional.
 macro_rules! properties {
@@ -70,6 +70,8 @@ pub mod dynamodb;
 pub mod events;
 mod expr;
 pub mod iam;
+#[cfg(doctest)]
+mod kinds;
 pub mod lambda;
 pub mod logs;
 pub mod s3;

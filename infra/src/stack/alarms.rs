@@ -5,7 +5,7 @@ use migration::deployment::{METRICS_DIMENSION, METRICS_NAMESPACE, Metric as Ours
 
 use super::Source;
 use super::workflow::Machines;
-use crate::cfn::cloudwatch::{Alarm, ComparisonOperator, Metric, MissingData, Statistic};
+use crate::cfn::cloudwatch::{Alarm, ComparisonOperator, Figure, Metric, MissingData};
 use crate::cfn::iam::{Condition, PolicyDocument, Service, Statement, TopicAction};
 use crate::cfn::sns::{SignatureVersion, Topic, TopicPolicy};
 use crate::cfn::states::StateMachine;
@@ -57,12 +57,12 @@ pub(super) fn of_run(metric: Ours) -> Metric {
 }
 
 /// Any at all, in so many minutes in a row.
-fn any(minutes: u32, description: String) -> Alarm {
+fn any(figure: Figure, minutes: u32, description: String) -> Alarm {
     Alarm {
         alarm_description: Some(description),
         threshold: Some(0.0),
         treat_missing_data: Some(MissingData::NotBreaching),
-        ..Alarm::new(ComparisonOperator::GreaterThan, minutes)
+        ..Alarm::new(figure, ComparisonOperator::GreaterThan, minutes)
     }
 }
 
@@ -74,7 +74,7 @@ fn run_failed(definition: &Definition, machines: &Machines) -> Alarm {
          stays changed, and a new run goes over it without writing; the capacity is put back, unless another alarm says so.",
         source.table
     );
-    Alarm::on_sum_of(ended, PERIOD_SECONDS, any(1, description))
+    any(Figure::sum_of(ended, PERIOD_SECONDS), 1, description)
 }
 
 fn restore_failed(definition: &Definition, machines: &Machines) -> Alarm {
@@ -86,7 +86,7 @@ fn restore_failed(definition: &Definition, machines: &Machines) -> Alarm {
          raised, and paid for by the hour: `run restore RUN` puts it back.",
         definition.migration, definition.source.table
     );
-    Alarm::on_sum_of(ended.into_iter().chain([unstarted]), PERIOD_SECONDS, any(1, description))
+    any(Figure::sum_of(ended.into_iter().chain([unstarted]), PERIOD_SECONDS), 1, description)
 }
 
 fn items_failed(definition: &Definition) -> Alarm {
@@ -95,7 +95,7 @@ fn items_failed(definition: &Definition) -> Alarm {
          each; mend them or the migration, and run it again.",
         definition.source.table, definition.migration
     );
-    Alarm::on_metric(of_run(Ours::ItemsFailed), Statistic::Sum, PERIOD_SECONDS, any(1, description))
+    any(Figure::sum(of_run(Ours::ItemsFailed), PERIOD_SECONDS), 1, description)
 }
 
 fn table_throttled(definition: &Definition, source: &Source) -> Alarm {
@@ -105,5 +105,5 @@ fn table_throttled(definition: &Definition, source: &Source) -> Alarm {
         definition.source.table, definition.migration
     );
     let throttled = Metric::new("AWS/DynamoDB", "WriteThrottleEvents", "TableName", source.name.clone().into_text());
-    Alarm::on_metric(throttled, Statistic::Sum, PERIOD_SECONDS, any(5, description))
+    any(Figure::sum(throttled, PERIOD_SECONDS), 5, description)
 }

@@ -77,7 +77,7 @@ fn children(machine: &Handle<StateMachine>, role: &Handle<Role>) -> Policy {
         Statement::allow([DescribeExecution, StopExecution]).on(machine.executions()),
         Statement::allow([DescribeExecution, StopExecution, RedriveExecution]).on(machine.child_executions()),
     ];
-    Policy { roles: Some(vec![role.name()]), ..Policy::new("Children".into(), PolicyDocument::new(statements)) }
+    Policy::new("Children".into(), PolicyDocument::new(statements), vec![role.name()])
 }
 
 fn add_restore_afterwards(
@@ -119,16 +119,16 @@ fn add_rule(
         role_arn: Some(role.arn()),
         ..Target::new(TargetArn::StateMachine(restore_afterwards.arn()), "RestoreAfterwards".into())
     };
+    let pattern = EventPattern {
+        source: vec!["aws.states"],
+        detail_type: vec!["Step Functions Execution Status Change"],
+        detail: IndexMap::from([("stateMachineArn", vec![workflow.arn().into_text()]), ("status", ended)]),
+    };
     let rule = Rule {
         description: Some("Puts capacity back after a run that failed, timed out or was aborted".into()),
-        event_pattern: Some(EventPattern {
-            source: vec!["aws.states"],
-            detail_type: vec!["Step Functions Execution Status Change"],
-            detail: IndexMap::from([("stateMachineArn", vec![workflow.arn().into_text()]), ("status", ended)]),
-        }),
         state: Some(RuleState::Enabled),
         targets: Some(vec![target]),
-        ..Rule::default()
+        ..Rule::new(pattern)
     };
     Ok(template.add("RestoreAfterwardsRule", rule)?)
 }
