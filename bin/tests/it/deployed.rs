@@ -31,16 +31,26 @@ fn run_of(ended: &Ended) -> String {
 
 #[tokio::test]
 async fn a_bare_run_runs_on_what_was_deployed_as_the_rehearsal_does() {
-    let world = World::with_example(300).await;
+    // Both are told the same time.
+    let timed = || {
+        let folder = Folder::with_example();
+        let yaml = std::fs::read_to_string(folder.path().join("migration.yaml")).unwrap();
+        let stamped = yaml.replace("transform:\n", "transform:\n  - set: { path: seen_at, value: \"${now}\" }\n");
+        folder.write("migration.yaml", stamped);
+        folder
+    };
+    let world = World::deployed(timed(), 300).await;
     let ended = world.run(&format!("--segments 7 --prewarm --yes {NOW}")).await;
     insta::assert_snapshot!("deployed", ended.shown());
-    let rehearsed = Folder::with_example();
+    let rehearsed = timed();
     let rehearsal = rehearsed.run_json(&format!("--items 300 --segments 7 --database table.db {NOW}"), 0);
     assert_eq!(count(&rehearsal, "written"), 294);
-    assert_eq!(table_of(&world).await, rehearsed.export_lines("table.db", "movies"));
+    let table = table_of(&world).await;
+    assert_eq!(table, rehearsed.export_lines("table.db", "movies"));
+    assert_eq!(table.iter().filter(|item| item.contains("2026-11-20T09:30:00Z")).count(), 294);
 
     // R3, and the object.
-    let again = world.run("--segments 13 --yes --output json").await;
+    let again = world.run(&format!("--segments 13 --yes --output json {NOW}")).await;
     assert_eq!(again.code, Some(0), "{}", again.stderr);
     let report = again.json();
     assert_eq!((&report["engine"], &report["status"]), (&json!("step-functions"), &json!("succeeded")));
