@@ -13,3 +13,4 @@ mod server;
 #[cfg(unix)]
 mod stopped;
 mod support;
+mod synthesised;
