@@ -189,7 +189,7 @@ async fn change(
         Decision::Nothing => Ok(None),
         Decision::Declined => bail!(Usage::new("not agreed to; nothing was changed")),
         Decision::Interrupted => bail!(Stopped::new("stopped; nothing was changed")),
-        Decision::Impossible(reason) => bail!("CloudFormation can't do that: {reason}; nothing was changed"),
+        Decision::Impossible(reason) => bail!("nothing was changed, as CloudFormation can't do that: {reason}"),
     }
 }
 
@@ -255,11 +255,12 @@ async fn carry_out(
     bail!("the deployment failed{}\nstack {stack} is {status} now: {advice}", causes(&followed))
 }
 
-/// Prints what the stack tells, and leaves the note.
+/// Prints what the stack tells, leaves the note, and says what comes next.
 async fn succeed(site: &Site) -> anyhow::Result<()> {
     let stack = stacks::find(&site.aws.cloudformation, &site.stack).await?;
     let Some(stack) = stack else { bail!("stack {} has been deleted by somebody else", site.stack) };
     site.note()?;
+    line(format_args!("{} is deployed; `{}` in this folder runs on it, and asks first", site.stack, site.run));
     let outputs: String = stack.outputs.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
     output(&outputs)
 }

@@ -29,14 +29,14 @@ const DEFAULT: &str = "migration.yaml";
 impl Which {
     /// The same flags again, for a command that is shown to the user.
     pub(super) fn flags(&self) -> String {
-        let mut flags = String::new();
-        if self.migration != Path::new(DEFAULT) {
-            flags = format!(" --migration {}", self.migration.display());
-        }
-        if let Some(stack) = &self.stack {
-            flags = format!("{flags} --stack {stack}");
-        }
-        flags
+        let stack = self.stack.as_ref().map(|stack| format!(" --stack {stack}"));
+        format!("{}{}", self.run_flags(), stack.unwrap_or_default())
+    }
+
+    /// Those that `run` has too; it finds the stack by the note.
+    fn run_flags(&self) -> String {
+        let is_default = self.migration == Path::new(DEFAULT);
+        if is_default { String::new() } else { format!(" --migration {}", self.migration.display()) }
     }
 
     /// The migration, with a name for its stack that can be one.
@@ -63,6 +63,8 @@ pub(super) struct Site {
     pub(super) found: Option<Stack>,
     /// The flags by which the user named it.
     pub(super) flags: String,
+    /// The command that runs the migration: it finds the stack by the note.
+    pub(super) run: String,
 }
 
 impl Site {
@@ -74,7 +76,11 @@ impl Site {
         let stack = which.stack.clone().or(noted.map(|noted| noted.stack));
         let stack = stack.unwrap_or_else(|| crate::stack::name(&definition));
         let found = stacks::find(&aws.cloudformation, &stack).await?;
-        Ok(Self { aws, definition, stack, found, flags: which.flags() })
+        let run = match which.run_flags().as_str() {
+            "" => "cargo run --bin run".into(),
+            flags => format!("cargo run --bin run --{flags}"),
+        };
+        Ok(Self { aws, definition, stack, found, flags: which.flags(), run })
     }
 
     /// Refuses a stack that is another migration's, or a stranger's.

@@ -8,6 +8,7 @@ use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::operation::describe_change_set::DescribeChangeSetOutput;
 use aws_sdk_cloudformation::types::{
     Capability, Change, ChangeSetStatus, ChangeSetType, ExecutionStatus, ResourceChange, StackStatus, Tag,
+    ValidationStatus,
 };
 
 use super::follow::Pace;
@@ -16,6 +17,9 @@ use super::trouble::{Trouble, explain};
 
 /// For how long a change set that is still being made is asked to go.
 const WITHDRAWAL: Duration = Duration::from_secs(30);
+
+/// What the reason names of a change set that CloudFormation has checked and found wanting.
+const EARLY_VALIDATION: &str = "AWS::EarlyValidation";
 
 /// A change set to be made.
 #[derive(Debug, Clone)]
@@ -84,9 +88,32 @@ pub async fn wait(client: &Client, set: &ChangeSet) -> anyhow::Result<(Verdict, 
         match verdict(&described) {
             Verdict::Pending => pace.pause().await,
             Verdict::Ready => return Ok((Verdict::Ready, changes(client, set, described).await?)),
-            other => return Ok((other, Vec::new())),
+            Verdict::Failed(reason) if reason.contains(EARLY_VALIDATION) => {
+                let findings = findings(client, set).await?;
+                return Ok((Verdict::Failed(format!("{reason}{findings}")), Vec::new()));
+            }
+            Verdict::NoChanges => return Ok((Verdict::NoChanges, Vec::new())),
+            Verdict::Failed(reason) => return Ok((Verdict::Failed(reason), Vec::new())),
         }
     }
+}
+
+/// What CloudFormation has found wrong before it has begun, a line each.
+async fn findings(client: &Client, set: &ChangeSet) -> anyhow::Result<String> {
+    let mut pages = client.describe_events().change_set_name(&set.id).into_paginator().send();
+    let mut findings = String::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| explain("what is wrong with the change set can't be read", error))?;
+        for event in page.operation_events() {
+            if event.validation_status() == Some(&ValidationStatus::Failed) {
+                let reason = event.validation_status_reason().unwrap_or_default();
+                let place = event.validation_path().unwrap_or_default();
+                findings
+                    .push_str(&format!("\n  {}: {reason} ({place})", event.logical_resource_id().unwrap_or_default()));
+            }
+        }
+    }
+    Ok(findings)
 }
 
 /// What its description means. That there is nothing to change is only said in the reason's text, which comes in these

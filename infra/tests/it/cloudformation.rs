@@ -37,6 +37,13 @@ pub(crate) fn answer(account: &mut Account, form: &Form) -> Answer {
             ok(action, "")
         }
         "DescribeStackEvents" => describe_stack_events(account),
+        "DescribeEvents" => ok(
+            action,
+            "<OperationEvents><member><EventType>VALIDATION_ERROR</EventType><ValidationStatus>FAILED</ValidationStatus>\
+             <LogicalResourceId>Ledger</LogicalResourceId><ValidationPath>/Resources/Ledger/Properties</ValidationPath>\
+             <ValidationStatusReason>Required property [KeySchema] not found</ValidationStatusReason></member>\
+             <member><EventType>STACK_EVENT</EventType></member></OperationEvents>",
+        ),
         "GetTemplate" => {
             let template = escaped(&account.stack.as_ref().unwrap().template);
             ok(action, &format!("<TemplateBody>{template}</TemplateBody>"))

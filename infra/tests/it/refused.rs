@@ -148,6 +148,13 @@ fn a_change_set_that_cannot_be_made() {
     server.with(|account| assert!(account.stack.is_none() && account.change_set.is_none(), "nothing is left"));
 }
 
+#[test]
+fn a_template_that_is_found_wanting_before_it_is_begun() {
+    let reason = "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation].";
+    let server = Server::of(Account::new().verdict(Verdict::Failed(reason)));
+    insta::assert_snapshot!(Folder::new().run(&server, YES));
+}
+
 /// The answer is lost after the stack in review has come to be.
 #[test]
 fn a_lost_answer_to_a_change_set_leaves_nothing() {
