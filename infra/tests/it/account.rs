@@ -75,6 +75,8 @@ pub(crate) struct Account {
     pub(crate) is_under_way: bool,
     pub(crate) events: Vec<Happening>,
     pub(crate) faults: VecDeque<Fault>,
+    /// Those that come once a change set is carried out.
+    pub(crate) later_faults: VecDeque<Fault>,
     pub(crate) buckets: BTreeMap<String, Bucket>,
     pub(crate) tables: Vec<String>,
     pub(crate) running: Option<&'static str>,

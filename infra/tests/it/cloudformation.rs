@@ -26,6 +26,7 @@ pub(crate) fn answer(account: &mut Account, form: &Form) -> Answer {
             assert_eq!(form["ChangeSetName"], change_set_arn(account.change_set.as_deref().unwrap()));
             assert!(form.contains_key("ClientRequestToken"));
             account.is_under_way = true;
+            account.faults.append(&mut account.later_faults);
             ok(action, "")
         }
         "DeleteStack" => {

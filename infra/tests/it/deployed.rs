@@ -2,7 +2,7 @@
 
 use migration::Task;
 
-use crate::account::{Account, BOOTSTRAP, STACK, Stack, Verdict, of_stack};
+use crate::account::{Account, BOOTSTRAP, Fault, STACK, Stack, Verdict, of_stack};
 use crate::server::Server;
 use crate::support::Folder;
 
@@ -128,20 +128,11 @@ fn faults_and_throttling_do_not_end_the_following() {
         vec![],
         vec![of_stack("CREATE_COMPLETE")],
     ]);
-    let (folder, server) = (Folder::new(), Server::of(account));
-    let child = folder.spawn(&server, YES);
-    server.wait_for("ExecuteChangeSet", 1);
-    server.with(|account| {
-        for (status, code) in [(400, "Throttling"), (503, "ServiceUnavailable"), (500, "InternalFailure")] {
-            account.faults.push_back(crate::account::Fault {
-                call: "DescribeStackEvents",
-                status,
-                code,
-                message: "Rate exceeded",
-            });
-        }
-    });
-    insta::assert_snapshot!(crate::support::seen(&child.wait_with_output().unwrap()));
+    let faults = [(400, "Throttling"), (503, "ServiceUnavailable"), (500, "InternalFailure")];
+    let faults =
+        faults.map(|(status, code)| Fault { call: "DescribeStackEvents", status, code, message: "Rate exceeded" });
+    let server = Server::of(Account { later_faults: faults.into(), ..account });
+    insta::assert_snapshot!(Folder::new().run(&server, YES));
 }
 
 #[test]
