@@ -64,7 +64,7 @@ struct AnAttributeIsOfItsType;
 /// fn read(bucket: Expr<ArnOf<Bucket>>) -> Statement { Statement::allow([TableAction::GetItem]).on(bucket) }
 /// ```
 /// Nor one on a backup on its table:
-/// ```compile_fail,E0277
+/// ```compile_fail,E0308
 /// use infra::cfn::{ArnOf, Expr, dynamodb::Table, iam::{BackupAction, Statement}};
 /// fn ask(table: Expr<ArnOf<Table>>) -> Statement { Statement::allow([BackupAction::DescribeBackup]).on(table) }
 /// ```
@@ -76,7 +76,7 @@ struct AnActionIsOfItsResource;
 /// let _document = PolicyDocument::new([Statement::allow_unscoped([UnscopedAction::PutTraceSegments])]);
 /// ```
 /// `*` is not for those that know ARNs:
-/// ```compile_fail,E0308
+/// ```compile_fail,E0271
 /// use infra::cfn::iam::{PolicyDocument, Statement, TableAction};
 /// let _document = PolicyDocument::new([Statement::allow_unscoped([TableAction::GetItem])]);
 /// ```
