@@ -111,6 +111,8 @@ impl Assets {
     }
 
     /// The command that builds a task's zip file, and prints its path, as long as the sources are these.
+    ///
+    /// By the name of the program, as cdk.json does: `--package` would choose other features, and compile all anew.
     pub fn bundle_command(&self, task: Task) -> Vec<String> {
         let words = ["cargo", "run", "--quiet", "--bin", "infra", "--", "bundle", "--architecture"];
         let own = [self.architecture.name(), "--sources", &self.sources, task.binary()];
