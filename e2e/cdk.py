@@ -34,9 +34,9 @@ class Cdk:
 
     def play(self, world: World) -> None:
         checks = world.checks
-        before = inventory.take(world.emulator)
         world.write_migration(films.migration(MIGRATION), "cdk.yaml")
         world.fill(self.source)
+        before = inventory.take(world.emulator)
         deployed = self.call("deploy", "--require-approval", "never", "--progress", "events")
         checks.that("cdk deploy makes the stack", deployed.code == 0, deployed.said)
         rehearsed = by_key(world.rehearse(self.source, "cdk.yaml"))
