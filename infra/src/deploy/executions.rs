@@ -1,12 +1,20 @@
-//! Runs that are under way. A stack whose state machine is gone leaves a table half migrated and its capacity raised.
+//! Runs that are under way, or have left their table raised. With the stack go the state machine that would end them and
+//! the rule that puts capacity back.
 
 use anyhow::bail;
 use aws_sdk_cloudformation::types::StackResourceSummary;
 use aws_sdk_sfn::types::ExecutionStatus;
+use migration::deployment::Output;
+use migration::plan::RunId;
+use migration::{Kind, Ledger, prewarm};
 
 use super::aws::Aws;
+use super::stacks::Stack;
 use super::trouble::Trouble;
 use crate::failure::Usage;
+
+/// The newest runs that are looked at for what they left behind: each is a request.
+const LOOKED_AT: i32 = 20;
 
 /// Refuses while one of the stack's state machines has an execution under way.
 pub async fn none_running(aws: &Aws, resources: &[StackResourceSummary]) -> anyhow::Result<()> {
@@ -30,6 +38,36 @@ pub async fn none_running(aws: &Aws, resources: &[StackResourceSummary]) -> anyh
                  which puts the table's capacity back, and wait until that is done",
                 run.name, run.execution_arn
             )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses while a run has left the table raised.
+pub async fn none_raised(aws: &Aws, stack: &Stack) -> anyhow::Result<()> {
+    let output = |output: Output| stack.outputs.get(output.name());
+    let (Some(machine), Some(table)) = (output(Output::StateMachineArn), output(Output::LedgerTableName)) else {
+        // A stack that was never finished has run nothing.
+        return Ok(());
+    };
+    let listing = aws.step_functions().list_executions().state_machine_arn(machine).max_results(LOOKED_AT).send().await;
+    let runs = match listing.map_err(|error| Trouble::of(&error)) {
+        Ok(page) => page.executions,
+        Err(trouble) if trouble.code() == Some("StateMachineDoesNotExist") => return Ok(()),
+        Err(trouble) => return Err(trouble.into_error("the stack's runs can't be listed")),
+    };
+    let ledger = Ledger::new(aws.dynamodb(), table);
+    for run in runs {
+        match prewarm::still_raised(&ledger, &RunId::named(&run.name)).await {
+            Ok(None) => {}
+            Ok(Some(_)) => bail!(Usage::new(format!(
+                "run {} was cut off and has left its table raised, which is paid for by the hour; put the capacity back with \
+                 `cargo run --bin run -- restore {}`, then call this again",
+                run.name, run.name
+            ))),
+            // Somebody has deleted the ledger: what it knew is lost.
+            Err(error) if error.kind() == Kind::NotFound => return Ok(()),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())

@@ -56,6 +56,17 @@ fn a_run_that_is_under_way_is_not_cut_off() {
     server.with(|account| assert_eq!(account.count("DeleteStack"), 0));
 }
 
+/// With the stack goes the rule that would put the capacity back.
+#[test]
+fn a_table_that_is_still_raised_keeps_its_stack() {
+    let mut account = deployed("CREATE_COMPLETE");
+    account.cut_off = Some("tidy-movies-20261120T120433325Z");
+    account.stack.as_mut().unwrap().outputs.insert("LedgerTableName".into(), "segue-ledger".into());
+    let server = Server::of(account);
+    insta::assert_snapshot!(Folder::new().run(&server, "destroy --yes"));
+    server.with(|account| assert_eq!(account.count("DeleteStack"), 0));
+}
+
 #[test]
 fn a_stack_that_is_being_changed_is_left_alone() {
     let server = Server::of(deployed("UPDATE_IN_PROGRESS"));

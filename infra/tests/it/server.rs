@@ -85,13 +85,24 @@ fn json(account: &mut Account, call: &str, body: &[u8]) -> Answer {
     let table = input["TableName"].as_str().unwrap_or_default().to_owned();
     match call {
         "ListExecutions" => {
-            let running = account.running.map(|name| {
+            let ended = account.cut_off.filter(|_| input["statusFilter"].is_null());
+            let runs =
+                account.running.map(|name| (name, "RUNNING")).into_iter().chain(ended.map(|name| (name, "ABORTED")));
+            let runs = runs.map(|(name, status)| {
                 serde_json::json!({
                     "name": name, "executionArn": format!("arn:execution:{name}"), "stateMachineArn": "arn:machine",
-                    "status": "RUNNING", "startDate": 1_763_640_000,
+                    "status": status, "startDate": 1_763_640_000,
                 })
             });
-            text_answer(200, serde_json::json!({ "executions": Vec::from_iter(running) }).to_string())
+            text_answer(200, serde_json::json!({ "executions": Vec::from_iter(runs) }).to_string())
+        }
+        "GetItem" => {
+            let is_asked =
+                account.cut_off == input["Key"]["run"]["S"].as_str() && input["Key"]["entry"]["S"] == "capacity";
+            let units = |units: u64| serde_json::json!({ "provisioned": { "table": { "read": units, "write": units }, "indexes": {} } });
+            let raised = serde_json::json!({ "before": units(100), "to": units(9_000), "restored": false }).to_string();
+            let item = is_asked.then(|| serde_json::json!({ "Item": { "body": { "S": raised } } }));
+            text_answer(200, item.unwrap_or_else(|| serde_json::json!({})).to_string())
         }
         "DescribeTable" | "DeleteTable" if !account.tables.contains(&table) => text_answer(
             400,
