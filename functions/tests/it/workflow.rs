@@ -1,7 +1,7 @@
 //! The whole workflow, by the real binaries.
 
 use asl::interpret::Outcome;
-use migration::deployment::Metric;
+use migration::deployment::{METRICS_NAMESPACE, Metric};
 use migration::summary::{self, Status};
 use migration::{Kind, Task};
 use serde_json::{Value, json};
@@ -65,9 +65,8 @@ fn lines_tell_of_every_call(world: &World, ran: &Ran) {
 
 fn metrics_are_the_ledgers(world: &World, ran: &Ran, counts: &migration::Counts) {
     let metrics = ran.metrics();
-    let schema = jsonschema::validator_for(&serde_json::from_str(include_str!("emf.schema.json")).unwrap()).unwrap();
     for line in &metrics {
-        assert!(schema.is_valid(line), "{line}");
+        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], METRICS_NAMESPACE, "{line}");
         assert_eq!((&line["run"], &line["Stack"]), (&json!(world.plan.run), &json!(STACK)));
     }
     let sums = [Metric::ItemsScanned, Metric::ItemsWritten, Metric::SegmentsDone].map(|metric| sum(&metrics, metric));
