@@ -107,15 +107,17 @@ class World:
         return self.emulator.client("stepfunctions").describe_execution(executionArn=arn)
 
     def map_runs(self, execution: str) -> list[dict[str, Any]]:
-        """The execution's Map Runs, when all of them have ended."""
+        """The execution's Map Runs, when all of them have ended; none where it was stopped before its Map."""
         stepfunctions = self.emulator.client("stepfunctions")
+        runs: list[dict[str, Any]] = []
 
-        def ended() -> list[dict[str, Any]] | None:
+        def have_ended() -> bool:
             listed = stepfunctions.list_map_runs(executionArn=execution)["mapRuns"]
-            runs = [stepfunctions.describe_map_run(mapRunArn=run["mapRunArn"]) for run in listed]
-            return None if any(run["status"] == "RUNNING" for run in runs) else runs
+            runs[:] = [stepfunctions.describe_map_run(mapRunArn=run["mapRunArn"]) for run in listed]
+            return all(run["status"] != "RUNNING" for run in runs)
 
-        return wait_until("every Map Run has ended", ended, 120)
+        wait_until("every Map Run has ended", have_ended, 120)
+        return runs
 
     def ledger(self, stack: str, run: str) -> dict[str, Any]:
         """The run's entries in the stack's ledger, by their sort keys."""
