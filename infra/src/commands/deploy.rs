@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use super::following::{Operation, causes, follow};
 use super::output;
 use super::signals::Signals;
-use super::site::{Site, Which};
+use super::site::{FunctionArgs, Site, Which};
 use super::terminal::{Consent, line};
-use crate::assets::{Architecture, AssetBucket, Assets};
+use crate::assets::Assets;
 use crate::deploy::bucket::{self, Bucket, Choice, Wish};
 use crate::deploy::change_set::{self, ChangeSet, Request, Verdict};
 use crate::deploy::changes::{self, Deed};
@@ -28,12 +28,8 @@ use crate::stack;
 pub(super) struct DeployArgs {
     #[command(flatten)]
     which: Which,
-    /// The processor that the functions run on
-    #[arg(long, value_enum, default_value_t)]
-    architecture: Architecture,
-    /// The bucket for the functions' code [default: the one of `cdk bootstrap`]
-    #[arg(long, value_name = "NAME")]
-    bucket: Option<AssetBucket>,
+    #[command(flatten)]
+    functions: FunctionArgs,
     /// Make that bucket if there is none: private, encrypted, reached by TLS only
     #[arg(long)]
     create_bucket: bool,
@@ -118,7 +114,7 @@ async fn upload(args: &DeployArgs, site: &Site) -> anyhow::Result<Uploaded> {
     let Site { aws, definition, .. } = site;
     let built = args.code.as_deref().map(upload::built_elsewhere).transpose()?;
     let bucket = bucket(args, site).await?;
-    let assets = Assets::of_workspace(args.architecture, bucket.asset)?;
+    let assets = Assets::of_workspace(args.functions.architecture, bucket.asset)?;
     let template = serde_json::to_value(stack::template(definition, &assets)?)?;
     let missing = upload::missing(aws, &bucket.name, &assets).await?;
     if !missing.is_empty() {
@@ -146,7 +142,7 @@ async fn build(assets: Assets) -> anyhow::Result<BTreeMap<migration::Task, PathB
 
 async fn bucket(args: &DeployArgs, site: &Site) -> anyhow::Result<Bucket> {
     let aws = &site.aws;
-    let named = args.bucket.as_ref();
+    let named = args.functions.bucket.as_ref();
     match bucket::choose(aws, Wish { named, create: args.create_bucket }).await? {
         Choice::Use(bucket) => Ok(bucket),
         Choice::Create(bucket) => {

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::output;
 use super::signals::Signals;
-use super::site::{Site, Which};
+use super::site::{FunctionArgs, Site, Which};
 use super::terminal::line;
-use crate::assets::{Architecture, AssetBucket, Assets};
+use crate::assets::Assets;
 use crate::deploy::bucket::{self, Choice, Wish};
 use crate::deploy::difference::{Difference, What, differences};
 use crate::deploy::stacks;
@@ -18,12 +18,8 @@ use crate::stack;
 pub(super) struct DiffArgs {
     #[command(flatten)]
     which: Which,
-    /// The processor that the functions run on
-    #[arg(long, value_enum, default_value_t)]
-    architecture: Architecture,
-    /// The bucket for the functions' code [default: the one of `cdk bootstrap`]
-    #[arg(long, value_name = "NAME")]
-    bucket: Option<AssetBucket>,
+    #[command(flatten)]
+    functions: FunctionArgs,
 }
 
 pub(super) async fn diff(args: DiffArgs) -> anyhow::Result<()> {
@@ -36,12 +32,12 @@ async fn compare(args: DiffArgs) -> anyhow::Result<()> {
     let site = Site::find(&args.which, definition).await?;
     site.check_owner()?;
     // Where there is no bucket yet, a deployment wants the CDK's or says what else can be done.
-    let bucket = match bucket::choose(&site.aws, Wish { named: args.bucket.as_ref(), create: true }).await? {
+    let bucket = match bucket::choose(&site.aws, Wish { named: args.functions.bucket.as_ref(), create: true }).await? {
         Choice::Use(bucket) => bucket,
-        Choice::Create(bucket) if args.bucket.is_some() => bucket,
+        Choice::Create(bucket) if args.functions.bucket.is_some() => bucket,
         Choice::Create(_) | Choice::None => bucket::bootstrap(&site.aws),
     };
-    let assets = Assets::of_workspace(args.architecture, bucket.asset)?;
+    let assets = Assets::of_workspace(args.functions.architecture, bucket.asset)?;
     let ours = serde_json::to_value(stack::template(&site.definition, &assets)?)?;
     let deployed = deployed(&site).await?;
     let found = differences(&deployed, &ours);

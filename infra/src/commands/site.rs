@@ -8,6 +8,7 @@ use migration::definition::Definition;
 use migration::deployment::Deployment;
 
 use super::definition;
+use crate::assets::{Architecture, AssetBucket};
 use crate::deploy::aws::Aws;
 use crate::deploy::note;
 use crate::deploy::stacks::{self, Owner, Stack};
@@ -25,6 +26,17 @@ pub(super) struct Which {
 }
 
 const DEFAULT: &str = "migration.yaml";
+
+/// The flags that say what functions the stack gets, and so what its template is.
+#[derive(Debug, Clone, clap::Args)]
+pub(super) struct FunctionArgs {
+    /// The processor that the functions run on
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) architecture: Architecture,
+    /// The bucket for the functions' code [default: the one of `cdk bootstrap`]
+    #[arg(long, value_name = "NAME")]
+    pub(super) bucket: Option<AssetBucket>,
+}
 
 impl Which {
     /// The same flags again, for a command that is shown to the user.
