@@ -6,10 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "helpers beside the tests unwrap as the tests do")]
 
 #[path = "../it/runtime_api.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "this program uses a part of what the others do")]
 mod runtime_api;
 #[path = "../it/world.rs"]
-#[allow(dead_code)]
+#[expect(dead_code, reason = "this program uses a part of what the others do")]
 mod world;
 
 use functions::lambda;
