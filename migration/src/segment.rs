@@ -3,11 +3,9 @@
 //! A segment ends only on a page without a cursor (R1). A page's checkpoint is written when the outcome of its
 //! last item is durable, never before (R7); a page that is worked twice finds its items as wanted.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-use futures_util::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -22,10 +20,6 @@ use crate::plan::{Plan, RunId};
 use crate::services::Services;
 use crate::transform::{Run, Transform};
 use crate::write::{Outcome, Writer, Written};
-
-/// Writes that one worker has under way. Each takes DynamoDB about 5 ms: sixteen are about 3,000 a second, more
-/// than a partition takes.
-const WRITES_IN_FLIGHT: usize = 16;
 
 /// A worker that has less time left than this begins no further page: a page of 1 MB in small items is up
 /// to a minute of writes when the table throttles.
@@ -150,20 +144,7 @@ impl Worker<'_> {
         let mut counts = Counts { scanned: items.len() as u64, read_units, ..Counts::default() };
         let writer =
             Writer::new(&self.services.source, self.plan.definition.source.table.as_str(), self.transform, &writes);
-        // An error ends the page, but not the writes that are under way: they finish first.
-        let halted = AtomicBool::new(false);
-        let outcomes = stream::iter(items).map(async |item| {
-            if halted.load(Ordering::Relaxed) {
-                return None;
-            }
-            let key = writer.key(&item);
-            let written = writer.write(item).await;
-            halted.fetch_or(written.is_err(), Ordering::Relaxed);
-            Some((key, written))
-        });
-        let outcomes: Vec<_> =
-            outcomes.buffer_unordered(WRITES_IN_FLIGHT).filter_map(std::future::ready).collect().await;
-        for (key, written) in outcomes {
+        for (key, written) in writer.page(items).await {
             let written = written?;
             counts.add(&written);
             if let Outcome::Failed(failure) = &written.outcome {
