@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::faults::Faults;
 use crate::http::{InProcess, client_builder};
 use crate::objects::ObjectStore;
 use crate::operations;
@@ -26,11 +27,14 @@ pub struct Options {
     pub enforce_capacity: bool,
     /// How long UpdateTable takes; the table is `UPDATING` and goes on as before meanwhile. Default: no time.
     pub update_takes: Duration,
+    /// Whether requests are worked on the thread that awaits them. A simulation on one thread then takes the same
+    /// course each time; others would wait for the database with all that they have under way. Default: no.
+    pub on_own_thread: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { enforce_capacity: true, update_takes: Duration::ZERO }
+        Self { enforce_capacity: true, update_takes: Duration::ZERO, on_own_thread: false }
     }
 }
 
@@ -44,6 +48,12 @@ impl Options {
     /// How long UpdateTable takes.
     pub fn update_takes(mut self, duration: Duration) -> Self {
         self.update_takes = duration;
+        self
+    }
+
+    /// Whether requests are worked on the thread that awaits them.
+    pub fn on_own_thread(mut self, on_own_thread: bool) -> Self {
+        self.on_own_thread = on_own_thread;
         self
     }
 }
@@ -118,7 +128,12 @@ impl Embedded {
     /// The HTTP client that takes requests to this database, for a configuration made elsewhere. It answers
     /// whatever the endpoint, the region and the credentials are.
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(InProcess(self.clone()))
+        SharedHttpClient::new(InProcess { embedded: self.clone(), faults: None })
+    }
+
+    /// The same through the weather of `faults`, which every client has for itself.
+    pub fn faulty_http_client(&self, faults: &Faults) -> SharedHttpClient {
+        SharedHttpClient::new(InProcess { embedded: self.clone(), faults: Some(faults.clone()) })
     }
 
     /// Objects beside the database file, in place of S3.
@@ -129,12 +144,21 @@ impl Embedded {
     /// Answers one request. The SDK's client and the server both come through here: what should happen to
     /// every request (faults, latency, counting) belongs around this call.
     pub(crate) async fn respond(&self, target: &str, body: Vec<u8>) -> (String, Reply) {
-        let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
-        let request_id = format!("{number:0>52X}");
+        let request_id = self.request_id();
         let operation = target.rsplit_once('.').map_or("", |(_, operation)| operation).to_owned();
         let reply = self.with_engine(move |engine| operations::answer(engine, &operation, &body)).await;
         let reply = reply.unwrap_or_else(|_| Err(Fault::internal("the request failed inside the database")));
         (request_id, reply.into())
+    }
+
+    /// Answers a request with a refusal, without a look at the database.
+    pub(crate) fn refuse(&self, refusal: Reply) -> (String, Reply) {
+        (self.request_id(), refusal)
+    }
+
+    fn request_id(&self) -> String {
+        let number = self.inner.requests.fetch_add(1, Ordering::Relaxed);
+        format!("{number:0>52X}")
     }
 
     /// Runs something on the engine, off the async threads. Waiters come in turn, and only the one whose turn
@@ -145,6 +169,9 @@ impl Embedded {
         run: impl FnOnce(&mut Engine) -> T + Send + 'static,
     ) -> Result<T> {
         let mut engine = self.inner.engine.clone().lock_owned().await;
+        if engine.options.on_own_thread {
+            return Ok(run(&mut engine));
+        }
         let done = tokio::task::spawn_blocking(move || run(&mut engine)).await;
         done.map_err(|error| Error::because(ErrorKind::Database, "the database failed in the middle of a call", error))
     }

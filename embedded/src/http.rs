@@ -10,14 +10,17 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
-use crate::Embedded;
+use crate::{Embedded, Faults};
 
 /// The media type of requests and responses.
 pub(crate) const AMZ_JSON: &str = "application/x-amz-json-1.0";
 
-/// The SDK's HTTP client that is this database.
+/// The SDK's HTTP client that is this database, seen through the weather where there is any.
 #[derive(Debug, Clone)]
-pub(crate) struct InProcess(pub(crate) Embedded);
+pub(crate) struct InProcess {
+    pub(crate) embedded: Embedded,
+    pub(crate) faults: Option<Faults>,
+}
 
 impl HttpClient for InProcess {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
@@ -27,11 +30,14 @@ impl HttpClient for InProcess {
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let embedded = self.0.clone();
+        let Self { embedded, faults } = self.clone();
         HttpConnectorFuture::new(async move {
             let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
             let body = request.body().bytes().unwrap_or_default().to_vec();
-            let (request_id, reply) = embedded.respond(&target, body).await;
+            let (request_id, reply) = match faults {
+                Some(faults) => faults.pass(&embedded, &target, body).await?,
+                None => embedded.respond(&target, body).await,
+            };
             let status = StatusCode::try_from(reply.status).unwrap_or(internal_error());
             let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
             response.headers_mut().insert("content-type", AMZ_JSON);

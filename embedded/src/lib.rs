@@ -23,6 +23,7 @@
 //! - UpdateTable's rules, warm throughput, billing mode history, backups that can be restored, the setting of
 //!   point-in-time recovery, limits.
 //! - Scans in linear time, with any number of segments. Streams without records of writes that changed nothing.
+//! - Faults on request, seeded ([`Faults`]): for one client, on its way to a database that has none.
 //! - Bulk loading ([`Embedded::load`]), wholly or not at all. Objects in a folder ([`ObjectStore`]) for S3.
 //!
 //! # Where it differs from AWS
@@ -48,6 +49,7 @@ mod control;
 mod database;
 mod engine;
 mod error;
+mod faults;
 mod http;
 mod load;
 mod metered;
@@ -63,5 +65,6 @@ mod wire;
 
 pub use database::{Embedded, Options};
 pub use error::{Error, ErrorKind, Result};
+pub use faults::{Cut, Faults, Weather};
 pub use load::{Loaded, Loader};
 pub use objects::ObjectStore;

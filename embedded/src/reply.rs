@@ -33,7 +33,7 @@ pub(crate) type Answer<T = Vec<u8>> = std::result::Result<T, Fault>;
 const DYNAMODB: &str = "com.amazonaws.dynamodb.v20120810#";
 const CORAL: &str = "com.amazon.coral.service#";
 /// The exceptions that every AWS service shares live in another namespace than DynamoDB's own.
-const SHARED: [&str; 2] = ["UnknownOperationException", "SerializationException"];
+const SHARED: [&str; 3] = ["UnknownOperationException", "SerializationException", "ExpiredTokenException"];
 
 impl Fault {
     pub(crate) fn service(code: &'static str, message: impl Into<String>) -> Self {

@@ -6,6 +6,7 @@
 mod backups;
 mod capacity;
 mod consumed;
+mod faults;
 mod items;
 mod load;
 mod objects;

@@ -1,0 +1,62 @@
+//! Refusals that come from the weather, in the words of the service's own.
+
+use serde_json::Value;
+
+use crate::capacity::bucket::Rate;
+use crate::capacity::demand::Demand;
+use crate::capacity::{Direction, throttled as throttled_by};
+use crate::reply::{Fault, Reply};
+use crate::wire::ARN_PREFIX;
+
+/// The refusal of a table that lacks units, provisioned or on demand by `on_demand`. What touches no item is
+/// throttled by the rate of requests instead ("Error handling": ThrottlingException).
+pub(crate) fn throttled(operation: &str, body: &[u8], on_demand: bool) -> Reply {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let Some((table, direction)) = taken_from(operation, &body) else {
+        return Fault::service("ThrottlingException", "Rate of requests exceeds the allowed throughput.").into_reply();
+    };
+    let refusal = of_table(&table, direction, on_demand);
+    match body["TransactItems"].as_array() {
+        Some(parts) => refusal.into_cancellation(0, parts.len()).into_reply(),
+        None => refusal.into_reply(),
+    }
+}
+
+/// The refusal of one table.
+pub(crate) fn of_table(table: &str, direction: Direction, on_demand: bool) -> Fault {
+    let rate = if on_demand { Rate::OnDemand { start: 0.0, limit: None } } else { Rate::Provisioned(0.0) };
+    throttled_by(&format!("{ARN_PREFIX}table/{table}"), direction, rate)
+}
+
+/// The two answers of a service that can't just now ("Common errors").
+pub(crate) fn unavailable(is_internal: bool) -> Reply {
+    match is_internal {
+        true => Fault::internal("The request processing has failed because of an unknown error").into_reply(),
+        false => Reply {
+            status: 503,
+            ..Fault::service("ServiceUnavailableException", "Service is unavailable").into_reply()
+        },
+    }
+}
+
+pub(crate) fn expired() -> Reply {
+    Fault::service("ExpiredTokenException", "The security token included in the request is expired").into_reply()
+}
+
+/// The first table that a request for items names, and what it asks of it.
+fn taken_from(operation: &str, body: &Value) -> Option<(String, Direction)> {
+    let direction = match operation {
+        "GetItem" | "Scan" | "Query" | "BatchGetItem" | "TransactGetItems" => Direction::Read,
+        "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => Direction::Write,
+        "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction" => {
+            let first = ["Statements", "TransactStatements"].iter().find_map(|list| body[list].get(0));
+            let demand = Demand::statement(first.unwrap_or(body)["Statement"].as_str()?)?;
+            return Some((demand.table, demand.direction));
+        }
+        _ => return None,
+    };
+    let first_part = || body["TransactItems"].get(0)?.as_object()?.values().next();
+    let named = body["TableName"].as_str().or_else(|| first_part()?["TableName"].as_str());
+    let table = named.or_else(|| Some(body["RequestItems"].as_object()?.keys().next()?.as_str()))?;
+    Some((table.to_owned(), direction))
+}
