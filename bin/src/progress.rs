@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use migration::Counts;
 use migration::plan::Plan;
+use migration::summary::SoFar;
 use serde::Serialize;
 
 pub(crate) use local::LocalProgress;
@@ -63,6 +64,11 @@ pub(crate) struct Children {
 }
 
 impl Phase {
+    /// As far as the ledger alone tells.
+    pub(crate) fn by_the_ledger(so_far: &SoFar) -> Self {
+        if *so_far == SoFar::default() { Self::Preparing } else { Self::Migrating }
+    }
+
     pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Preparing => "preparing",

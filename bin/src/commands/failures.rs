@@ -11,7 +11,7 @@ use crate::show;
 pub(crate) async fn failures(args: RunArgs) -> Result<Ended, CliError> {
     let (ledger, plan) = match which::find_named(&args).await? {
         Which::Local { ledger, plan } => (ledger.ledger, plan),
-        Which::Held(run) => return Err(which::held(&run)),
+        Which::UnderWay { ledger, plan } => (ledger, plan),
         Which::Deployed { deployed, plan, .. } => (deployed.ledger(), plan),
     };
     let failures: Vec<FailedItem> = ledger.failures(&plan.run, usize::MAX).await?;

@@ -14,6 +14,7 @@ use migration::{Kind, Services, Stop, local, summary};
 
 use crate::args::Output;
 use crate::commands::conclude::conclude;
+use crate::engine::endpoint::Endpoint;
 use crate::engine::{Left, LocalLedger, Objects};
 use crate::errors::{CliError, Ended};
 use crate::progress::LocalProgress;
@@ -47,7 +48,9 @@ struct Around {
 impl Job {
     pub(crate) async fn run(self) -> Result<Ended, CliError> {
         let signals = Signals::listen()?;
-        let LocalLedger { ledger, file, objects } = &self.ledger;
+        let LocalLedger { ledger, file, database } = &self.ledger;
+        // Held to the end of this: as long as the run goes on, others can look at it and ask it to stop.
+        let _endpoint = Endpoint::open(database, &self.plan.run).await?;
         let so_far = summary::so_far(ledger, &self.plan.run).await?;
         let around = self.capacity().await?;
         self.say_plan(&around, so_far);
@@ -56,10 +59,11 @@ impl Job {
         let mut services = Services::new(self.client.clone(), ledger.clone(), functions, Timestamp::now);
         services.observer = progress.clone();
         let (stop, services) = (services.stop.clone(), Arc::new(services));
+        let objects = Objects(database.object_store());
         let run = async {
             match self.attempt {
-                Attempt::First => local::run(services, &self.plan, Objects(objects.clone())).await,
-                Attempt::Resumed => local::resume(services, &self.plan.run, Objects(objects.clone())).await,
+                Attempt::First => local::run(services, &self.plan, objects).await,
+                Attempt::Resumed => local::resume(services, &self.plan.run, objects).await,
             }
         };
         let ran = tokio::select! {

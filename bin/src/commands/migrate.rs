@@ -15,7 +15,7 @@ use crate::args::MigrateArgs;
 use crate::commands::job::{Attempt, Job};
 use crate::commands::{deployed, dry_run, raised};
 use crate::engine::choice::{Choice, choose};
-use crate::engine::{self, direct};
+use crate::engine::{self, direct, local};
 use crate::errors::{CliError, Ended};
 use crate::show;
 
@@ -48,7 +48,7 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         return dry_run::show(&client, &plan, &functions, &table, &prices, args.output).await;
     }
     let plan = Plan { database: args.database.as_deref().map(std::path::absolute).transpose()?, ..plan };
-    let ledger = engine::new_ledger(&plan.run).await?;
+    let ledger = local::new_ledger(&plan.run).await?;
     Job { plan, table, client, prices, output: args.output, ledger, attempt: Attempt::First }.run().await
 }
 

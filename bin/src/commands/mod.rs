@@ -13,5 +13,6 @@ pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod serve;
 pub(crate) mod status;
+pub(crate) mod under_way;
 pub(crate) mod watch;
 pub(crate) mod which;

@@ -6,7 +6,7 @@ use migration::plan::{self, Engine, RunId};
 use migration::{Error, prewarm};
 
 use crate::engine::step_functions::Deployed;
-use crate::engine::{self, LocalLedger};
+use crate::engine::{LocalLedger, local};
 use crate::errors::CliError;
 use crate::{report, show};
 
@@ -18,7 +18,7 @@ const LOOKED_AT_AWAY: i32 = 10;
 /// Says which runs of this folder were killed and have left a table raised. A ledger that can't be read is said too,
 /// and is in nobody's way.
 pub(crate) async fn warn_of_tables() -> Result<(), CliError> {
-    for run in engine::newest_runs(LOOKED_AT)? {
+    for run in local::newest_runs(LOOKED_AT)? {
         match left_by(&run).await {
             Ok(None) => {}
             Ok(Some((table, before))) => show::line(format_args!(
@@ -52,7 +52,7 @@ pub(crate) async fn warn_of_tables_left_by(deployed: &Deployed) -> Result<(), Cl
 
 /// The table that a run has left raised, and its capacity from before; nothing for a run that is under way.
 async fn left_by(run: &RunId) -> Result<Option<(TableName, Capacity)>, CliError> {
-    let Some(LocalLedger { ledger, .. }) = engine::idle_ledger(run)? else { return Ok(None) };
+    let Some(LocalLedger { ledger, .. }) = local::idle_ledger(run)? else { return Ok(None) };
     let Some(plan) = plan::read(&ledger, run).await? else { return Ok(None) };
     if plan.engine == Engine::Embedded && plan.database.is_none() {
         return Ok(None);

@@ -14,7 +14,7 @@ use crate::{report, show};
 pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
     let (ledger, plan, deployed) = match which::find_named(&args).await? {
         Which::Local { ledger, plan } => (ledger.ledger, plan, None),
-        Which::Held(run) => return Err(which::held(&run)),
+        Which::UnderWay { plan, .. } => return Err(which::under_way(&plan.run)),
         Which::Deployed { deployed, plan, .. } => (deployed.ledger(), plan, Some(deployed)),
     };
     let Plan { run, definition, .. } = &*plan;

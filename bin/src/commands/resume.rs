@@ -13,7 +13,7 @@ use crate::show;
 pub(crate) async fn resume(args: ResumeArgs) -> Result<Ended, CliError> {
     let (ledger, plan) = match which::find_named(&args.run).await? {
         Which::Local { ledger, plan } => (ledger, *plan),
-        Which::Held(run) => return Err(which::held(&run)),
+        Which::UnderWay { plan, .. } => return Err(which::under_way(&plan.run)),
         Which::Deployed { plan, .. } => {
             return Err(CliError::usage(format!(
                 "run {} ran on Step Functions, where a run can't be gone on with; run the migration anew: what is done is \

@@ -2,37 +2,46 @@
 
 use indicatif::HumanCount;
 use jiff::Timestamp;
-use migration::Counts;
 use migration::cost::Prices;
 use migration::plan::Plan;
 use migration::prewarm::{self, Raised};
 use migration::summary::{self, Segments, SoFar, Status, Summary};
+use migration::{Counts, Ledger};
 use serde_json::{Value, json};
 
 use crate::args::{Output, SomeRunArgs};
 use crate::commands::watch;
 use crate::commands::which::{self, Which};
-use crate::engine::step_functions::{Deployed, Look};
+use crate::engine::step_functions::Deployed;
 use crate::engine::{Left, LocalLedger};
 use crate::errors::{CliError, Ended};
-use crate::progress::Rates;
+use crate::progress::{Phase, Rates};
 use crate::{report, show};
 
 pub(crate) async fn status(args: SomeRunArgs) -> Result<Ended, CliError> {
     let output = args.output;
     match which::find(&args).await? {
-        Which::Held(run) => {
-            show::line(format_args!(
-                "run {run} is under way in another process of this machine, which holds its ledger and shows its progress"
-            ));
-            if output == Output::Json {
-                show::output(json!({ "run": run, "status": "running" }))?;
-            }
-        }
+        Which::UnderWay { ledger, plan } => under_way(&ledger, &plan, output).await?,
         Which::Local { ledger, plan } => of_local(&ledger, &plan, output).await?,
         Which::Deployed { deployed, plan, .. } => of_deployed(&deployed, &plan, output).await?,
     }
     Ok(Ended::Done)
+}
+
+/// A run of this folder, through the process that works on it.
+async fn under_way(ledger: &Ledger, plan: &Plan, output: Output) -> Result<(), CliError> {
+    let so_far = summary::so_far(ledger, &plan.run).await?;
+    let phase = Phase::by_the_ledger(&so_far);
+    let rates = rates(plan.started, &so_far);
+    let seen = Seen {
+        raised: prewarm::raised_by(ledger, &plan.run).await?,
+        state: "running",
+        title: format!("is under way in another process of this machine since {}: {}", plan.started, phase.words()),
+        more: vec![words(&rates)],
+        object: json!({ "phase": phase, "rates": rates }),
+        so_far,
+    };
+    seen.show(plan, output)
 }
 
 /// A run of this folder that no process holds has ended, or was killed.
@@ -58,13 +67,10 @@ async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result
         let left = Left::read(&deployed.aws.dynamodb, &deployed.ledger(), &plan.run, table).await?;
         return watch::report(deployed, plan, &look, &left, &Prices::built_in()?, output).map(drop);
     }
-    let (rates, stack) = (rates(&look), &deployed.stack);
-    let mut more = vec![format!(
-        "rates       {} items/s, {} read + {} write units/s since the work began",
-        whole(rates.items),
-        whole(rates.read_units),
-        whole(rates.write_units)
-    )];
+    // Since the Map began, or, where Step Functions doesn't tell when that was, since the run did.
+    let rates = rates(look.map_started.unwrap_or(look.execution.started), &look.so_far);
+    let stack = &deployed.stack;
+    let mut more = vec![words(&rates)];
     more.extend(look.children.map(|children| format!("children    {}", children.words())));
     more.push(format!("execution   {}", deployed.execution_arn(&plan.run).console()));
     more.push(format!("dashboard   {}", stack.dashboard));
@@ -157,11 +163,18 @@ impl Seen {
     }
 }
 
-/// Since the Map began, or, where Step Functions doesn't tell when that was, since the run did.
-fn rates(look: &Look) -> Rates {
-    let since = look.map_started.unwrap_or(look.execution.started);
+fn rates(since: Timestamp, so_far: &SoFar) -> Rates {
     let elapsed = Timestamp::now().duration_since(since).unsigned_abs();
-    Rates::between(&Counts::default(), &look.so_far.counts, elapsed)
+    Rates::between(&Counts::default(), &so_far.counts, elapsed)
+}
+
+fn words(rates: &Rates) -> String {
+    format!(
+        "rates       {} items/s, {} read + {} write units/s since the work began",
+        whole(rates.items),
+        whole(rates.read_units),
+        whole(rates.write_units)
+    )
 }
 
 fn whole(rate: f64) -> HumanCount {

@@ -1,4 +1,4 @@
-//! `run watch`: follows a run at AWS to its end and its report, from any terminal.
+//! `run watch`: follows a run to its end and its report, from any terminal. It only looks.
 
 use migration::Kind;
 use migration::cost::Prices;
@@ -8,6 +8,7 @@ use migration::summary::{self, RunFailure, Segments, Status, Summary};
 use crate::args::{Output, SomeRunArgs};
 use crate::commands::conclude::conclude;
 use crate::commands::migrate::first_contact;
+use crate::commands::under_way;
 use crate::commands::which::{self, Which};
 use crate::engine::Left;
 use crate::engine::step_functions::{Deployed, Followed, Look, Target, follow};
@@ -19,10 +20,11 @@ use crate::signals::Signals;
 pub(crate) async fn watch(args: SomeRunArgs) -> Result<Ended, CliError> {
     let prices = Prices::built_in()?;
     match which::find(&args).await? {
-        Which::Held(run) => Err(CliError::usage(format!(
-            "run {run} is under way in another process of this machine, which shows its progress; only runs on Step \
-             Functions can be watched from elsewhere"
-        ))),
+        Which::UnderWay { plan, .. } => {
+            let signals = Signals::listen()?;
+            show::line(format_args!("run {}: in another process of this machine", plan.run));
+            local_to_its_end(&plan, &prices, args.output, signals).await
+        }
         Which::Local { ledger, plan } => which::report_of_local(&ledger, &plan, &prices, args.output).await,
         Which::Deployed { deployed, plan, target } => {
             // Whoever may not look at the table would not see the report.
@@ -34,7 +36,34 @@ pub(crate) async fn watch(args: SomeRunArgs) -> Result<Ended, CliError> {
     }
 }
 
-/// Follows a run to its end, and reports.
+/// Follows a run in another process to its end, and reports.
+async fn local_to_its_end(
+    plan: &Plan,
+    prices: &Prices,
+    output: Output,
+    mut signals: Signals,
+) -> Result<Ended, CliError> {
+    let mut progress = RemoteProgress::new(plan);
+    let ended = tokio::select! {
+        biased;
+        ended = under_way::until_ended(plan, &mut progress) => Some(ended?),
+        () = signals.next() => None,
+    };
+    progress.finish();
+    match ended {
+        Some(ledger) => which::report_of_local(&ledger, plan, prices, output).await,
+        None => {
+            let run = &plan.run;
+            show::line(format_args!(
+                "stopped following: run {run} goes on in its process; `run watch {run}` follows it again, `run stop {run}` \
+                 ends it in order"
+            ));
+            Ok(Ended::Stopped)
+        }
+    }
+}
+
+/// Follows a run at AWS to its end, and reports.
 pub(crate) async fn to_its_end(
     mut deployed: Deployed,
     plan: &Plan,

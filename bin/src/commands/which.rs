@@ -1,29 +1,34 @@
 //! Which run is meant: one whose ledger is in this folder, or one of the deployed stack.
 
 use std::path::Path;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use embedded::{Embedded, Options};
 use migration::cost::Prices;
 use migration::definition::Definition;
 use migration::plan::{self, Engine, Plan, RunId};
-use migration::{Error, summary};
+use migration::{Error, Ledger, summary};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::args::{DeployedArgs, Output, RunArgs, SomeRunArgs};
 use crate::commands::conclude::conclude;
 use crate::engine::choice::nothing_deployed;
 use crate::engine::step_functions::{Deployed, Target};
-use crate::engine::{self, Left, LocalLedger, direct};
+use crate::engine::{Left, LocalLedger, direct, endpoint, local};
 use crate::errors::{CliError, Ended};
 use crate::show;
 
 /// Executions that are looked through for the newest run: others may have been begun by hand.
 const LOOKED_THROUGH: i32 = 20;
+/// A process that begins or ends a run can't be asked for a moment; then either it answers or the ledger is free.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A run, and where its books are.
 pub(crate) enum Which {
-    /// Of this folder, in a process that goes on.
-    Held(RunId),
+    /// Of this folder, in a process that goes on, and answers for its ledger.
+    UnderWay { ledger: Ledger, plan: Box<Plan> },
     /// Of this folder.
     Local { ledger: LocalLedger, plan: Box<Plan> },
     /// Of a stack.
@@ -45,20 +50,39 @@ pub(crate) async fn find_named(args: &RunArgs) -> Result<Which, CliError> {
 
 async fn named(run: &RunId, deployed: &DeployedArgs) -> Result<Which, CliError> {
     let is_elsewhere = deployed.stack.is_some() || deployed.state_machine.is_some();
-    if !is_elsewhere && engine::has_ledger(run)? {
-        return local(run).await;
+    if !is_elsewhere && local::has_ledger(run)? {
+        return here(run).await;
     }
     match Target::find(deployed, run.parts().map(|(migration, _)| migration))? {
         Some(target) => of_stack(run, target).await,
-        None => Err(engine::no_such_run(run)?),
+        None => Err(local::no_such_run(run)?),
     }
 }
 
-async fn local(run: &RunId) -> Result<Which, CliError> {
-    let Some(ledger) = engine::idle_ledger(run)? else { return Ok(Which::Held(run.clone())) };
-    let plan = plan::read(&ledger.ledger, run).await?;
-    let plan = plan.ok_or_else(|| CliError::usage(format!("run {run} ended before it began; start it anew")))?;
-    Ok(Which::Local { ledger, plan: Box::new(plan) })
+/// A run of this folder: its ledger is free, or the process that holds it answers for it.
+async fn here(run: &RunId) -> Result<Which, CliError> {
+    let deadline = Instant::now() + ANSWERS_WITHIN;
+    loop {
+        if let Some(ledger) = local::idle_ledger(run)? {
+            let plan = plan::read(&ledger.ledger, run).await?;
+            let plan =
+                plan.ok_or_else(|| CliError::usage(format!("run {run} ended before it began; start it anew")))?;
+            return Ok(Which::Local { ledger, plan: Box::new(plan) });
+        }
+        // Nobody there, somebody else, or no plan yet: it begins, ends, or was killed just now.
+        if let Some(ledger) = endpoint::reach(run).await?
+            && let Ok(Ok(Some(plan))) = timeout_at(deadline, plan::read(&ledger, run)).await
+        {
+            return Ok(Which::UnderWay { ledger, plan: Box::new(plan) });
+        }
+        if Instant::now() >= deadline {
+            return Err(CliError::failed(format!(
+                "run {run} is held by another process of this machine, which doesn't answer for it; it may only be \
+                 beginning: ask again in a moment"
+            )));
+        }
+        sleep(ASK_AGAIN).await;
+    }
 }
 
 async fn of_stack(run: &RunId, target: Target) -> Result<Which, CliError> {
@@ -76,16 +100,16 @@ async fn newest(args: &SomeRunArgs) -> Result<Which, CliError> {
     let migration = migration_of(&args.migration);
     let target = Target::find(&args.deployed, migration.as_deref())?;
     let is_elsewhere = args.deployed.stack.is_some() || args.deployed.state_machine.is_some();
-    let here = if is_elsewhere { None } else { engine::newest_runs(1)?.pop() };
+    let here = if is_elsewhere { None } else { local::newest_runs(1)?.pop() };
     let is_deployed = target.is_some();
     let there = match target {
         Some(target) => newest_of_stack(target).await?,
         None => None,
     };
     match (here, there) {
-        (Some(here), Some((there, _))) if began(&here) > began(&there) => local(&here).await,
+        (Some(here), Some((there, _))) if began(&here) > began(&there) => self::here(&here).await,
         (_, Some((there, target))) => of_stack(&there, target).await,
-        (Some(here), None) => local(&here).await,
+        (Some(here), None) => self::here(&here).await,
         (None, None) if is_deployed => {
             Err(CliError::usage("expected a run, found none yet, neither here nor on the stack"))
         }
@@ -162,10 +186,9 @@ pub(crate) async fn connect(plan: &Plan, verb: &str) -> Result<Client, CliError>
     }
 }
 
-/// What to say of a run of this folder that can't be touched just now.
-pub(crate) fn held(run: &RunId) -> CliError {
+/// What to say of a run of this folder that has to have ended first.
+pub(crate) fn under_way(run: &RunId) -> CliError {
     CliError::usage(format!(
-        "run {run} is under way in another process of this machine, which holds its ledger; wait for its end, or stop it \
-         there with Ctrl-C"
+        "run {run} is under way in another process of this machine; wait for its end, or end it with `run stop {run}`"
     ))
 }

@@ -1,12 +1,12 @@
-//! Snapshots of a run at AWS, from one look at it after the other.
+//! Snapshots of a run elsewhere, at AWS or in another process, from one look at it after the other.
 
 use std::time::Instant;
 
 use migration::Counts;
 use migration::plan::Plan;
+use migration::summary::SoFar;
 
-use crate::engine::step_functions::Look;
-use crate::progress::{Phase, Progress, Rates, Snapshot};
+use crate::progress::{Children, Phase, Progress, Rates, Snapshot};
 
 /// Shows looks as they come. Rates are of the time since the work began or, where it was under way already, since the
 /// first look: by the clock of this machine alone.
@@ -29,9 +29,9 @@ impl RemoteProgress {
         self.progress.say(text);
     }
 
-    pub(crate) fn see(&mut self, look: &Look) {
-        let counts = look.so_far.counts;
-        let has_begun = look.phase != Phase::Preparing && counts.scanned > 0;
+    pub(crate) fn see(&mut self, phase: Phase, so_far: &SoFar, children: Option<Children>) {
+        let counts = so_far.counts;
+        let has_begun = phase != Phase::Preparing && counts.scanned > 0;
         let base = self.base.filter(|_| has_begun);
         let (since, before) = base.unwrap_or_else(|| {
             self.progress.begin_at(counts.scanned);
@@ -39,12 +39,12 @@ impl RemoteProgress {
         });
         self.base = Some((since, before));
         self.progress.show(&Snapshot {
-            phase: look.phase,
+            phase,
             counts,
-            segments_done: look.so_far.segments_done,
+            segments_done: so_far.segments_done,
             segments: self.segments,
             rates: Rates::between(&before, &counts, since.elapsed()),
-            children: look.children,
+            children,
         });
     }
 }

@@ -1,6 +1,9 @@
 //! `run status` and `run watch` on runs of this machine: they have ended, were killed, or are under way elsewhere.
 
-use serde_json::json;
+use std::path::PathBuf;
+
+use regex_lite::Regex;
+use serde_json::{Value, json};
 
 use crate::main_job::count;
 use crate::support::{Folder, Running};
@@ -27,27 +30,91 @@ fn a_rehearsal_whose_database_is_gone_still_has_its_report() {
     assert_eq!(folder.run_json("status", 0), report);
 }
 
-/// Its ledger is held by the process that works on it.
+/// Its ledger is held by the process that works on it, which answers for it.
 #[test]
-fn a_run_that_is_under_way_is_said_to_be_and_one_that_was_killed_too() {
+fn a_run_that_is_under_way_is_looked_at_and_one_that_was_killed_is_said_to_be() {
     let folder = Folder::with_example();
-    let mut running = Running::start(
-        folder.command("--items 20000 --segments 40 --workers 1 --database table.db".split_whitespace()),
-    );
-    running.wait_for_line("items/s");
-    let status = folder.run("status");
-    assert_eq!(status.code, Some(0), "{}", status.stderr);
-    insta::assert_snapshot!("status_held", status.shown());
-    assert_eq!(folder.run("status --output json").json()["status"], "running");
-    insta::assert_snapshot!("watch_held", folder.run("watch").shown());
+    let running = under_way(&folder);
+    let shown = folder.run("status").shown();
+    let since = Regex::new(r"since \d{4}-[^:]+:\d\d:[0-9.]+Z").unwrap();
+    let figures = Regex::new(r"[\d,]+ (items/s|scanned|written|unchanged|filtered|of 40 done)").unwrap();
+    let units = Regex::new(r"[\d,]+ read \+ [\d,]+ write units/s").unwrap();
+    let shown = units.replace(&shown, "[n] read + [n] write units/s").into_owned();
+    let shown = since.replace(&shown, "since [start]");
+    insta::assert_snapshot!("status_under_way", figures.replace_all(&shown, "[n] $1"));
+    let first = folder.run_json("status", 0);
+    assert_eq!((&first["status"], &first["phase"]), (&json!("running"), &json!("migrating")));
+    assert!(count(&first, "scanned") > 0, "{first}");
+    let run = first["run"].as_str().unwrap();
+    for command in ["resume", "restore"] {
+        insta::assert_snapshot!("refused_under_way", folder.run(&format!("{command} {run}")).shown());
+    }
     drop(running);
 
+    // The note of a process that was killed stays; the lock tells.
+    assert!(note(&folder, run).exists());
     let status = folder.run_json("status", 0);
     assert_eq!(status["status"], "cut_off");
     assert_eq!(status["capacity"]["raised"], true);
     assert_eq!(status["segments"]["total"], 40);
-    assert_ne!(status["items"]["scanned"], json!(0));
+    assert!(count(&status, "scanned") >= count(&first, "scanned"), "{status}");
     let shown = folder.run("status");
     assert!(shown.stdout.contains("was cut off before its end; `run resume tidy-movies-"), "{}", shown.stdout);
     assert_eq!(folder.run("watch").code, Some(2));
+}
+
+#[test]
+fn a_run_that_is_under_way_is_watched_to_its_end() {
+    let folder = Folder::with_example();
+    let running = under_way(&folder);
+    let mut leaving = Running::start(folder.command(["watch"]));
+    leaving.wait_for_line("items/s");
+    leaving.signal("INT");
+    let left = leaving.end();
+    assert_eq!(left.code, Some(130), "{}", left.stderr);
+    assert!(left.stderr.contains("stopped following: run tidy-movies-"), "{}", left.stderr);
+
+    let mut watching = Running::start(folder.command("watch --output json".split_whitespace()));
+    watching.wait_for_line("items/s");
+    running.signal("INT");
+    let ended = running.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    let watched = watching.end();
+    assert_eq!(watched.code, Some(130), "{}", watched.stderr);
+    let report = watched.json();
+    assert_eq!(report["status"], "stopped");
+    assert!(!note(&folder, report["run"].as_str().unwrap()).exists());
+}
+
+/// The secret opens the ledger to whoever has it.
+#[cfg(unix)]
+#[test]
+fn the_way_to_the_ledger_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::with_example();
+    let running = under_way(&folder);
+    let run = folder.run_json("status", 0)["run"].as_str().unwrap().to_owned();
+    let file = note(&folder, &run);
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    // With another secret nobody gets in: the process is there, and doesn't answer.
+    let mut other: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    other["access_key_id"] = "0123456789abcdef0123456789abcdef".into();
+    std::fs::write(&file, other.to_string()).unwrap();
+    let ended = folder.run("status");
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("which doesn't answer for it"), "{}", ended.stderr);
+    drop(running);
+}
+
+/// A run that has begun, and takes long.
+fn under_way(folder: &Folder) -> Running {
+    let mut running = Running::start(
+        folder.command("--items 20000 --segments 40 --workers 1 --database table.db".split_whitespace()),
+    );
+    running.wait_for_line("items/s");
+    running
+}
+
+fn note(folder: &Folder, run: &str) -> PathBuf {
+    folder.path().join(format!(".segue/runs/{run}.endpoint"))
 }

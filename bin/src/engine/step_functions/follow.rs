@@ -66,7 +66,7 @@ async fn until_ended(
                     let left = gather(deployed, plan, progress, &mut patience).await?;
                     return Ok((look, left));
                 }
-                progress.see(&look);
+                progress.see(look.phase, &look.so_far, look.children);
                 POLL.max(look.ledger_took * PAUSE_FOR_READ)
             }
             Err(error) if error.kind() == Kind::NotFound && !is_shown && began.elapsed() < SHOWN_AFTER => POLL,

@@ -52,7 +52,7 @@ impl Deployed {
         let (state, map_run) = tokio::join!(self.last_state(run), self.map_run(run, &mut sight.map_run));
         // A table that is long in coming back fills the history with attempts: it is the phase of before.
         sight.phase = state.or(sight.phase);
-        let guess = if so_far == SoFar::default() { Phase::Preparing } else { Phase::Migrating };
+        let guess = Phase::by_the_ledger(&so_far);
         Ok(Look {
             execution,
             phase: sight.phase.unwrap_or(guess),
