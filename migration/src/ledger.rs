@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ReturnValue, ScalarAttributeType,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,8 +24,14 @@ use crate::plan::RunId;
 pub enum Entry {
     /// The [`Plan`](crate::plan::Plan).
     Plan,
+    /// The backup that the run has begun.
+    Backup,
     /// What the table's capacity was before the run raised it.
     Capacity,
+    /// What people ask of the run, and its budget; [`Control`](crate::control::Control).
+    Control,
+    /// How often the run was begun.
+    Attempts,
     /// How many items have failed so far, in all segments.
     FailedItems,
     /// What stopped the worker that failed last.
@@ -37,6 +44,9 @@ pub enum Entry {
     Report,
 }
 
+/// An entry as DynamoDB holds it.
+pub(crate) type LedgerItem = HashMap<String, AttributeValue>;
+
 /// Sort keys begin so, that a query can take all entries of a sort.
 const SEGMENT_PREFIX: &str = "segment#";
 const FAILURE_PREFIX: &str = "failure#";
@@ -45,7 +55,10 @@ impl Entry {
     fn sort_key(self) -> String {
         match self {
             Self::Plan => "plan".into(),
+            Self::Backup => "backup".into(),
             Self::Capacity => "capacity".into(),
+            Self::Control => "control".into(),
+            Self::Attempts => "attempts".into(),
             Self::FailedItems => "failed_items".into(),
             Self::WorkerError => "worker_error".into(),
             Self::Segment(segment) => format!("{SEGMENT_PREFIX}{segment:06}"),
@@ -142,34 +155,41 @@ impl Ledger {
 
     /// Reads an entry.
     pub(crate) async fn get<T: DeserializeOwned>(&self, run: &RunId, entry: Entry) -> Result<Option<T>, Error> {
+        self.item(run, entry).await?.as_ref().map(body).transpose()
+    }
+
+    /// Reads an entry with all of its attributes.
+    pub(crate) async fn item(&self, run: &RunId, entry: Entry) -> Result<Option<LedgerItem>, Error> {
         let output = patiently(&Meter::default(), async || {
             let get = self.client.get_item().table_name(&self.table).set_key(Some(key(run, entry)));
             get.consistent_read(true).send().await.map_err(|error| Error::from_sdk("GetItem on the ledger", error))
         })
         .await?;
-        output.item.as_ref().map(body).transpose()
+        Ok(output.item)
     }
 
-    /// Adds to the number of failed items of all segments; returns the sum.
-    pub(crate) async fn add_failed_items(&self, run: &RunId, failed: u64) -> Result<u64, Error> {
-        // Counted twice when an answer is lost. It only decides whether to give up early; the summary adds up
-        // the segments.
+    /// Begins an update of an entry that has attributes of its own.
+    pub(crate) fn update(&self, run: &RunId, entry: Entry) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.table).set_key(Some(key(run, entry)))
+    }
+
+    /// Adds to a count that is an entry; returns the sum. Counted twice when an answer is lost.
+    pub(crate) async fn add(&self, run: &RunId, entry: Entry, more: u64) -> Result<u64, Error> {
         let output = patiently(&Meter::default(), async || {
-            let update = self.client.update_item().table_name(&self.table);
-            update
-                .set_key(Some(key(run, Entry::FailedItems)))
-                .update_expression("ADD #count :failed")
-                .expression_attribute_names("#count", "count")
-                .expression_attribute_values(":failed", AttributeValue::N(failed.to_string()))
-                .return_values(aws_sdk_dynamodb::types::ReturnValue::UpdatedNew)
-                .send()
-                .await
-                .map_err(|error| Error::from_sdk("UpdateItem on the ledger", error))
+            let update = self.update(run, entry).update_expression("ADD #count :more");
+            let update = update.expression_attribute_names("#count", "count");
+            let update = update.expression_attribute_values(":more", AttributeValue::N(more.to_string()));
+            let update = update.return_values(ReturnValue::UpdatedNew);
+            update.send().await.map_err(|error| Error::from_sdk("UpdateItem on the ledger", error))
         })
         .await?;
-        let count = output.attributes.and_then(|mut attributes| attributes.remove("count"));
-        let count = count.as_ref().and_then(|count| count.as_n().ok()).and_then(|digits| digits.parse().ok());
-        count.ok_or_else(|| Error::new(Kind::Refused, "the ledger's count of failed items is no number"))
+        let count = output.attributes.as_ref().and_then(count);
+        count.ok_or_else(|| Error::new(Kind::Refused, "a count of the ledger is no number"))
+    }
+
+    /// Reads such a count.
+    pub(crate) async fn count(&self, run: &RunId, entry: Entry) -> Result<Option<u64>, Error> {
+        Ok(self.item(run, entry).await?.as_ref().and_then(count))
     }
 
     /// All segments that have begun, handed to `each` one after the other.
@@ -234,7 +254,11 @@ fn key(run: &RunId, entry: Entry) -> HashMap<String, AttributeValue> {
     ])
 }
 
-fn body<T: DeserializeOwned>(item: &HashMap<String, AttributeValue>) -> Result<T, Error> {
+fn count(item: &LedgerItem) -> Option<u64> {
+    item.get("count")?.as_n().ok()?.parse().ok()
+}
+
+fn body<T: DeserializeOwned>(item: &LedgerItem) -> Result<T, Error> {
     let body = item.get("body").and_then(|body| body.as_s().ok());
     let body = body.ok_or_else(|| Error::new(Kind::Refused, "an entry of the ledger has no body"))?;
     serde_json::from_str(body)

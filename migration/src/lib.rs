@@ -3,8 +3,10 @@
 //! Data in, decisions out; side effects go through the clients that are handed in. Nothing here prints, reads
 //! the environment, or knows Lambda or the command line.
 
+pub mod attempts;
 mod backup;
 pub mod capacity;
+pub mod control;
 pub mod cost;
 mod counts;
 pub mod definition;

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::attempts;
 use crate::error::{Error, Kind};
 use crate::ledger::Entry;
 use crate::plan::{Plan, RunId};
@@ -30,9 +31,10 @@ pub async fn run(services: Arc<Services>, plan: &Plan, objects: impl ObjectStore
     let interpreter =
         Interpreter::new(machine, tasks).map_err(|error| Error::invalid(error.to_string()))?.objects(objects);
     let outcome = interpreter.run(Execution::new(plan.run.to_string(), input)).await;
-    match services.ledger.get(&plan.run, Entry::Report).await? {
-        Some(summary) => Ok(summary),
-        None => Err(unreported(outcome)),
+    match services.ledger.get::<Summary>(&plan.run, Entry::Report).await? {
+        // One that was not prepared leaves the report of the attempt before where it is.
+        Some(summary) if summary.attempt == plan.attempt => Ok(summary),
+        _ => Err(unreported(outcome)),
     }
 }
 
@@ -43,9 +45,8 @@ pub async fn resume(
     objects: impl ObjectStore + 'static,
 ) -> Result<Summary, Error> {
     let plan = services.plan(run_id).await?;
-    // They are of the attempt before.
-    services.ledger.delete(run_id, Entry::Report).await?;
-    services.ledger.delete(run_id, Entry::WorkerError).await?;
+    let attempt = attempts::begin(&services.ledger, run_id).await?;
+    let plan = plan.resumed(attempt);
     run(services, &plan, objects).await
 }
 

@@ -20,6 +20,9 @@ pub async fn read(ledger: &Ledger, run: &RunId) -> Result<Option<Plan>, Error> {
     ledger.get(run, Entry::Plan).await
 }
 
+/// Between a run's name and the number of the attempt, in the name of an execution.
+const ATTEMPT: &str = "-r";
+
 /// A run's name: the migration's, and when it started.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -35,6 +38,19 @@ impl RunId {
     /// The run that a person has named.
     pub fn named(name: &str) -> Self {
         Self(name.to_owned())
+    }
+
+    /// The name of the execution of this run that is its nth attempt: the run's own, then `RUN-r2` and so on. Step
+    /// Functions takes a name once in 90 days.
+    pub fn execution_name(&self, attempt: u32) -> String {
+        if attempt <= 1 { self.0.clone() } else { format!("{}{ATTEMPT}{attempt}", self.0) }
+    }
+
+    /// The run whose execution has that name.
+    pub fn of_execution(name: &str) -> Self {
+        let attempt = name.rsplit_once(ATTEMPT).filter(|(_, number)| number.parse::<u32>().is_ok());
+        let run = attempt.map(|(run, _)| Self::named(run)).filter(|run| run.parts().is_some());
+        run.unwrap_or_else(|| Self::named(name))
     }
 
     /// `tidy-movies-20261120T093000123Z`: unique for runs that a person starts, and in order.
@@ -77,6 +93,21 @@ impl fmt::Display for Engine {
     }
 }
 
+/// What the workers of an attempt take up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// All that the checkpoints don't say is done.
+    #[default]
+    Segments,
+    /// The items that could not be migrated, and nothing else (R19).
+    FailedItems,
+}
+
+fn first() -> u32 {
+    1
+}
+
 /// All that a run has decided.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
@@ -87,6 +118,12 @@ pub struct Plan {
     /// The embedded engine's database file; `None` for a temporary one, and for a real table.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database: Option<PathBuf>,
+    /// Which attempt this is, from 1.
+    #[serde(default = "first")]
+    pub attempt: u32,
+    /// What the workers take up.
+    #[serde(default)]
+    pub scope: Scope,
     /// When it started.
     pub started: Timestamp,
     /// The `${now}` of every item: when it started, where nobody says otherwise.
@@ -123,6 +160,8 @@ impl Plan {
             run: RunId::new(&definition.migration, started),
             engine,
             database: None,
+            attempt: 1,
+            scope: Scope::Segments,
             started,
             now: started,
             key: table.key.clone(),
@@ -132,6 +171,33 @@ impl Plan {
             expected_bytes: table.bytes,
             definition,
         })
+    }
+
+    /// The plan of a further attempt, which goes on where the checkpoints say.
+    #[must_use]
+    pub fn resumed(self, attempt: u32) -> Self {
+        Self { attempt, scope: Scope::Segments, ..self }
+    }
+
+    /// The plan of a further attempt, which takes up the failed items with a migration that has been mended. Only what
+    /// the migration does to an item may differ.
+    pub fn retried(self, definition: Definition, attempt: u32) -> Result<Self, Error> {
+        let was = &self.definition;
+        let differs = |what: &str| {
+            Err(Error::invalid(format!(
+                "expected the {what} of run {}, found another; run the migration anew",
+                self.run
+            )))
+        };
+        if definition.migration != was.migration {
+            return differs("migration");
+        }
+        if definition.source.table != was.source.table {
+            return differs("table");
+        }
+        let definition = Definition { segments: was.segments, prewarm: was.prewarm, budget: was.budget, ..definition };
+        definition.check_key(&self.key).map_err(|mistakes| Error::invalid(mistakes.join("; ")))?;
+        Ok(Self { definition, attempt, scope: Scope::FailedItems, ..self })
     }
 
     /// The Map's items: every child once, in an order that spreads the table's partitions, and that is the
@@ -162,5 +228,15 @@ mod tests {
         {
             assert_eq!(RunId::named(other).parts(), None, "{other}");
         }
+    }
+
+    #[test]
+    fn an_execution_is_named_by_its_run_and_its_attempt() {
+        let run = RunId::named("tidy-r2-20261120T093000123Z");
+        for (attempt, name) in [(1, "tidy-r2-20261120T093000123Z"), (12, "tidy-r2-20261120T093000123Z-r12")] {
+            assert_eq!(run.execution_name(attempt), name);
+            assert_eq!(RunId::of_execution(name), run);
+        }
+        assert_eq!(RunId::of_execution("by-hand-r2"), RunId::named("by-hand-r2"));
     }
 }

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::control;
 use crate::error::{Error, Kind};
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Ledger};
 use crate::plan::{Plan, RunId};
 use crate::services::Services;
 use crate::table::Table;
@@ -29,6 +30,8 @@ pub struct Prepared {
     pub children: Vec<u32>,
     /// How many of them work at a time.
     pub concurrency: u32,
+    /// Which attempt of the run this is.
+    pub attempt: u32,
 }
 
 /// Checks that the plan still fits the table, and writes it to the ledger.
@@ -48,12 +51,25 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
     }
     Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, Run { now: plan.now })?;
-    services.ledger.put_first(&plan.run, Entry::Plan, &plan).await?;
+    begin(&services.ledger, &plan).await?;
     Ok(Prepared {
         backup: plan.definition.backup,
         prewarm: plan.definition.prewarm.is_some(),
         children: plan.shuffled_children(),
         concurrency: plan.concurrency,
+        attempt: plan.attempt,
         run: plan.run,
     })
+}
+
+/// Writes the plan. Of the attempt before, the checkpoints stay, and how it ended goes: its report, its error, and what
+/// asked it to stop.
+async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
+    if plan.attempt == 1 {
+        return ledger.put_first(&plan.run, Entry::Plan, plan).await.map(drop);
+    }
+    ledger.put(&plan.run, Entry::Plan, plan).await?;
+    ledger.delete(&plan.run, Entry::Report).await?;
+    ledger.delete(&plan.run, Entry::WorkerError).await?;
+    control::begin(ledger, &plan.run).await
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::capacity::{self, Capacity};
+use crate::control;
 use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
 use crate::plan::RunId;
@@ -57,6 +58,7 @@ pub async fn still_raised(ledger: &Ledger, run: &RunId) -> Result<Option<Capacit
 
 /// Asks whether the table and its indexes are active.
 pub(crate) async fn check(services: &Services, run: &RunId) -> Result<Ready, Error> {
+    control::heed_stop(&services.ledger, run).await?;
     let plan = services.plan(run).await?;
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     Ok(Ready { ready: table.is_active })

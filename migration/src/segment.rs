@@ -32,6 +32,9 @@ pub struct Work {
     pub run: RunId,
     /// The child's number: it works segments `child`, `child + children`, …
     pub child: u32,
+    /// Which attempt of the run it is of.
+    #[serde(default)]
+    pub attempt: u32,
     /// How often the worker has been called for it.
     pub loops: u32,
     /// Whether all of its segments are done; otherwise the worker's time was up, and the child calls again (R6).
@@ -74,7 +77,7 @@ pub(crate) async fn migrate(services: &Services, work: Work, deadline: Option<In
 }
 
 async fn work_segments(services: &Services, work: &Work, deadline: Option<Instant>) -> Result<bool, Error> {
-    let plan = services.plan(&work.run).await?;
+    let plan = services.plan_of(&work.run, work.attempt).await?;
     let run = Run { now: plan.now };
     let transform = Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, run)?;
     let worker = Worker { services, plan: &plan, transform: &transform, deadline };
@@ -192,7 +195,7 @@ impl Worker<'_> {
         if failed == 0 {
             return Ok(());
         }
-        let all_failed = self.services.ledger.add_failed_items(&self.plan.run, failed).await?;
+        let all_failed = self.services.ledger.add(&self.plan.run, Entry::FailedItems, failed).await?;
         let tolerated = self.plan.definition.tolerated_failures;
         let is_hopeless = tolerated.percentage.get() == 0.0
             || self.plan.expected_items > 0 && !tolerated.bears(all_failed, self.plan.expected_items);

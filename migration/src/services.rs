@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
@@ -30,8 +30,8 @@ pub struct Services {
     pub deployed: Option<String>,
     /// The time of day.
     pub clock: fn() -> Timestamp,
-    /// The plan of the run that was asked for first; a process that lives on into another run reads that one's anew.
-    plan: OnceCell<Arc<Plan>>,
+    /// The plan that workers have asked for last.
+    worked: Mutex<Option<Arc<Plan>>>,
 }
 
 /// Looks on while a run goes on, in its own process.
@@ -82,19 +82,23 @@ impl Services {
     /// Services that nobody looks on and nobody stops.
     pub fn new(source: Client, ledger: Ledger, functions: Functions, clock: fn() -> Timestamp) -> Self {
         let observer = Arc::new(Unobserved);
-        let (stop, plan) = (Stop::default(), OnceCell::new());
-        Self { source, ledger, functions, observer, stop, deployed: None, clock, plan }
+        let (stop, worked) = (Stop::default(), Mutex::new(None));
+        Self { source, ledger, functions, observer, stop, deployed: None, clock, worked }
     }
 
-    /// The plan of a run, read from the ledger once.
-    pub(crate) async fn plan(&self, run: &RunId) -> Result<Arc<Plan>, Error> {
-        let plan = self.plan.get_or_try_init(|| self.read_plan(run)).await?;
-        if plan.run == *run { Ok(plan.clone()) } else { self.read_plan(run).await }
-    }
-
-    async fn read_plan(&self, run: &RunId) -> Result<Arc<Plan>, Error> {
-        plan::read(&self.ledger, run).await?.map(Arc::new).ok_or_else(|| {
+    /// The plan of a run, as it is in the ledger.
+    pub(crate) async fn plan(&self, run: &RunId) -> Result<Plan, Error> {
+        plan::read(&self.ledger, run).await?.ok_or_else(|| {
             Error::new(Kind::NotFound, format!("expected the plan of run {run} in the ledger, found none"))
         })
+    }
+
+    /// The plan of an attempt for its workers, read once: a process may live on into another attempt, or another run.
+    pub(crate) async fn plan_of(&self, run: &RunId, attempt: u32) -> Result<Arc<Plan>, Error> {
+        let mut worked = self.worked.lock().await;
+        match &*worked {
+            Some(plan) if plan.run == *run && plan.attempt == attempt => Ok(plan.clone()),
+            _ => Ok(worked.insert(Arc::new(self.plan(run).await?)).clone()),
+        }
     }
 }

@@ -42,6 +42,9 @@ pub struct Segments {
 pub struct Summary {
     /// The run.
     pub run: RunId,
+    /// Which attempt of the run this is the end of, from 1.
+    #[serde(default)]
+    pub attempt: u32,
     /// Where it ran.
     pub engine: Engine,
     /// How it ended.
@@ -120,7 +123,8 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
     };
     let seconds = (services.clock)().duration_since(plan.started).as_secs_f64();
     let segments = Segments { total, succeeded, failed: total - succeeded };
-    let summary = Summary { run: ending.run, engine: plan.engine, status, failure, segments, counts, seconds };
+    let (attempt, engine) = (plan.attempt, plan.engine);
+    let summary = Summary { run: ending.run, attempt, engine, status, failure, segments, counts, seconds };
     services.ledger.put(&summary.run, Entry::Report, &summary).await?;
     Ok(summary)
 }

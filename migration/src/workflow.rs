@@ -49,7 +49,10 @@ pub fn in_place() -> Result<StateMachine, Problems> {
         .state("Prepare", prepare())
         .state("IsBackupWanted", choice("$.backup", "StartBackup", "IsPrewarmWanted"))
         .state("StartBackup", start_backup())
-        .state("CheckBackup", check(Task::CheckBackup, &json!({ "arn.$": "$.started.arn" })).next("IsBackupReady"))
+        .state(
+            "CheckBackup",
+            check(Task::CheckBackup, &json!({ "run.$": "$.run", "arn.$": "$.started.arn" })).next("IsBackupReady"),
+        )
         .state("IsBackupReady", choice("$.checked.ready", "IsPrewarmWanted", "WaitForBackup"))
         .state("WaitForBackup", Wait::seconds(POLL_SECONDS).next("CheckBackup"))
         .state("IsPrewarmWanted", choice("$.prewarm", "Prewarm", "Migrate"))
@@ -119,7 +122,7 @@ fn check(task: Task, payload: &serde_json::Value) -> TaskState {
 }
 
 fn migrate() -> State {
-    let work = json!({ "run.$": "$.run", "child.$": "$$.Map.Item.Value", "loops": 0 });
+    let work = json!({ "run.$": "$.run", "child.$": "$$.Map.Item.Value", "attempt.$": "$.attempt", "loops": 0 });
     let results = json!({ "Bucket": RESULTS_BUCKET, "Prefix.$": "$.run" });
     Map::distributed(ExecutionType::Standard, child())
         .label("Migrate")

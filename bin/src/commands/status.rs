@@ -146,6 +146,7 @@ impl Seen {
         let (total, succeeded) = (plan.definition.segments.get(), self.so_far.segments_done);
         let summary = Summary {
             run: plan.run.clone(),
+            attempt: plan.attempt,
             engine: plan.engine,
             status: Status::Stopped,
             failure: None,

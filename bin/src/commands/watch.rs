@@ -116,6 +116,7 @@ fn unreported(plan: &Plan, look: &Look) -> Summary {
     let ended = execution.stopped.unwrap_or(execution.started);
     Summary {
         run: plan.run.clone(),
+        attempt: plan.attempt,
         engine: plan.engine,
         status: Status::Failed,
         failure: Some(RunFailure { error, reason }),

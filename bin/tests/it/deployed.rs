@@ -98,7 +98,7 @@ async fn items_that_fail_are_listed_and_the_capacity_is_back() {
         .send()
         .await
         .unwrap();
-    let ended = world.run(&format!("--segments 3 --prewarm --yes {NOW}")).await;
+    let ended = world.run(&format!("--segments 1 --prewarm --yes {NOW}")).await;
     insta::assert_snapshot!("deployed_failing", ended.shown());
     let run = world.aws.executions().pop().unwrap();
     let failures = world.run(&format!("failures {run}")).await;

@@ -22,12 +22,19 @@ pub(super) fn of(
         Statement::allow(actions.iter().copied()).on(table.clone())
     };
     match task {
-        Task::Prepare => vec![on(source, &[DescribeTable]), on(ledger, &[PutItem])],
+        // A further attempt takes out how the one before has ended.
+        Task::Prepare => vec![on(source, &[DescribeTable]), on(ledger, &[PutItem, UpdateItem, DeleteItem])],
         // Without `backup: true`, which a run can't change, the workflow never comes here: the role stays empty.
         Task::StartBackup if !definition.backup => Vec::new(),
-        Task::StartBackup => vec![on(source, &[CreateBackup]), on(ledger, &[GetItem])],
+        Task::StartBackup => vec![
+            on(source, &[CreateBackup]),
+            on(ledger, &[GetItem, PutItem]),
+            Statement::allow([BackupAction::DescribeBackup]).on(source.clone().backups()),
+        ],
         Task::CheckBackup if !definition.backup => Vec::new(),
-        Task::CheckBackup => vec![Statement::allow([BackupAction::DescribeBackup]).on(source.clone().backups())],
+        Task::CheckBackup => {
+            vec![on(ledger, &[GetItem]), Statement::allow([BackupAction::DescribeBackup]).on(source.clone().backups())]
+        }
         // `--prewarm` is a flag of each run, so these are there always.
         Task::Prewarm => vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, &[GetItem, PutItem])],
         Task::CheckPrewarm => vec![on(source, &[DescribeTable]), on(ledger, &[GetItem])],

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use migration::definition::{Definition, KeyAttribute, KeySchema};
 use migration::expression::{self, Expressions};
 use migration::item::{AttributeType, Item};
-use migration::plan::{Engine, Plan, RunId};
+use migration::plan::{Engine, Plan, RunId, Scope};
 use migration::transform::{Functions, Run, Transform, Verdict};
 use migration::{Ledger, Services, Task};
 use rustix::time::{ClockId, clock_gettime};
@@ -172,6 +172,8 @@ fn plan(case: Case) -> Plan {
         run: RunId::new(&definition.migration, now),
         engine: Engine::Direct,
         database: None,
+        attempt: 1,
+        scope: Scope::Segments,
         started: now,
         now,
         definition,

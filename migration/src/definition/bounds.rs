@@ -115,6 +115,8 @@ pub struct Percentage(f64);
 impl Percentage {
     /// Nothing at all.
     pub const ZERO: Self = Self(0.0);
+    /// Three quarters.
+    pub const THREE_QUARTERS: Self = Self(75.0);
 
     /// The share as a number between 0 and 100.
     pub fn get(self) -> f64 {

@@ -18,6 +18,8 @@ pub use mistake::{Mistake, Mistakes};
 pub use step::{Conversion, Step};
 pub use template::{Operand, Part, Template, TemplateType};
 
+use std::num::NonZeroU32;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -27,7 +29,7 @@ use crate::item::{AttributeType, Path};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Definition {
-    /// The migration's name: letters, digits, `-` and `_`, at most 60 characters; part of every run's id.
+    /// The migration's name: letters, digits, `-` and `_`, at most 56 characters; part of every run's id.
     pub migration: String,
     /// The table that is changed in place.
     pub source: Source,
@@ -49,6 +51,9 @@ pub struct Definition {
     pub prewarm: Option<Prewarm>,
     /// How many items may fail before the run does.
     pub tolerated_failures: ToleratedFailures,
+    /// What the run may take of the table's capacity.
+    #[serde(default)]
+    pub budget: Budget,
 }
 
 /// The table a migration reads.
@@ -117,6 +122,27 @@ impl Prewarm {
     pub const MAX_UNITS: u32 = 10_000_000;
 }
 
+/// What a run may take of a table's capacity, all of its workers together; the rest is left to others (R11).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// The share of the table's own units, and of each index's, where no units are named.
+    pub share: Percentage,
+    /// Write units a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_units: Option<NonZeroU32>,
+    /// Read units a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_units: Option<NonZeroU32>,
+}
+
+impl Default for Budget {
+    /// A quarter is left to others.
+    fn default() -> Self {
+        Self { share: Percentage::THREE_QUARTERS, write_units: None, read_units: None }
+    }
+}
+
 /// How many failed items a run bears (R19).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,10 +162,11 @@ impl Definition {
         self.transform.iter().any(|step| matches!(step, Step::Delete {} | Step::Function(_)))
     }
 
-    /// SHA-256, in hexadecimal, of everything that a deployment fixes: the whole definition but for `segments` and
-    /// `prewarm`, which each run may choose anew.
+    /// SHA-256, in hexadecimal, of everything that a deployment fixes: the whole definition but for `segments`, `prewarm`
+    /// and `budget`, which each run may choose anew.
     pub fn digest(&self) -> String {
-        let deployed = Self { segments: TotalSegments::DEFAULT, prewarm: None, ..self.clone() };
+        let (segments, budget) = (TotalSegments::DEFAULT, Budget::default());
+        let deployed = Self { segments, prewarm: None, budget, ..self.clone() };
         // A map's attributes are in no order of their own.
         let mut json = serde_json::to_value(deployed).expect("a definition is plain data");
         json.sort_all_objects();

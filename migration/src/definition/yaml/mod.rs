@@ -15,10 +15,20 @@ use self::settings::Marker;
 use self::steps::{Steps, steps};
 use super::check::{Conflict, Subject, after_delete, key_conflicts, marker_conflicts, unmarked};
 use super::mistake::{Mistakes, Position};
-use super::{Definition, Percentage, Source, ToleratedFailures, TotalSegments};
+use super::{Budget, Definition, Percentage, Source, ToleratedFailures, TotalSegments};
 
-const KEYS: [&str; 9] =
-    ["migration", "source", "where", "transform", "marker", "segments", "backup", "prewarm", "tolerated_failures"];
+const KEYS: [&str; 10] = [
+    "migration",
+    "source",
+    "where",
+    "transform",
+    "marker",
+    "segments",
+    "backup",
+    "prewarm",
+    "tolerated_failures",
+    "budget",
+];
 
 impl Definition {
     /// Reads a migration file.
@@ -62,6 +72,7 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
     let prewarm = optional(&fields, "prewarm", None, mistakes, settings::prewarm);
     let none = ToleratedFailures { percentage: Percentage::ZERO };
     let tolerated_failures = optional(&fields, "tolerated_failures", none, mistakes, settings::tolerated_failures);
+    let budget = optional(&fields, "budget", Budget::default(), mistakes, settings::budget);
     Some(Definition {
         migration: name?,
         source: source?,
@@ -72,6 +83,7 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
         backup: backup?,
         prewarm: prewarm?,
         tolerated_failures: tolerated_failures?,
+        budget: budget?,
     })
 }
 

@@ -1,15 +1,17 @@
 //! What surrounds the transform: names, the source and its key, capacity and tolerance.
 
+use std::num::NonZeroU32;
+
 use super::fields::{Fields, text, truth, whole, word};
 use super::node::Node;
 use super::scalar::Meaning;
 use crate::definition::bounds::shortened;
 use crate::definition::mistake::{Mistakes, Position};
-use crate::definition::{KeyAttribute, KeySchema, Percentage, Prewarm, Source, TableName, ToleratedFailures};
+use crate::definition::{Budget, KeyAttribute, KeySchema, Percentage, Prewarm, Source, TableName, ToleratedFailures};
 use crate::item::AttributeType;
 
-/// Room is left in a Step Functions execution name (80 characters) for the run's own part.
-const MAX_NAME: usize = 60;
+/// Room is left in a Step Functions execution name (80 characters) for the run's own part and its attempts'.
+const MAX_NAME: usize = 56;
 
 /// The migration's name.
 pub(super) fn migration_name(node: &Node, mistakes: &mut Mistakes) -> Option<String> {
@@ -93,14 +95,41 @@ pub(super) fn prewarm(node: &Node, mistakes: &mut Mistakes) -> Option<Option<Pre
     Some(Some(Prewarm { read_units: read_units?, write_units: write_units? }))
 }
 
+/// `budget`: a share of the table's own capacity, or units a second.
+pub(super) fn budget(node: &Node, mistakes: &mut Mistakes) -> Option<Budget> {
+    let fields = Fields::read(node, "a budget", &["share", "write_units", "read_units"], mistakes)?;
+    let share = match fields.optional("share") {
+        Some(node) => share(node, mistakes),
+        None => Some(Budget::default().share),
+    };
+    let mut units = |name: &str| match fields.optional(name) {
+        Some(node) => whole(node, "units", 1..=Prewarm::MAX_UNITS, mistakes).map(NonZeroU32::new),
+        None => Some(None),
+    };
+    let (write_units, read_units) = (units("write_units"), units("read_units"));
+    Some(Budget { share: share?, write_units: write_units?, read_units: read_units? })
+}
+
+fn share(node: &Node, mistakes: &mut Mistakes) -> Option<Percentage> {
+    let share = percentage(node).filter(|share| *share > Percentage::ZERO);
+    if share.is_none() {
+        mistakes.add(node.at, format!("expected a percentage above 0, up to 100, found {}", node.found()));
+    }
+    share
+}
+
+fn percentage(node: &Node) -> Option<Percentage> {
+    match node.scalar().map(|scalar| scalar.meaning()) {
+        Some(Meaning::Number(text)) => text.parse().ok().and_then(|share: f64| Percentage::try_from(share).ok()),
+        _ => None,
+    }
+}
+
 /// `tolerated_failures`.
 pub(super) fn tolerated_failures(node: &Node, mistakes: &mut Mistakes) -> Option<ToleratedFailures> {
     let fields = Fields::read(node, "tolerated failures", &["percentage"], mistakes)?;
     let node = fields.required("percentage", mistakes)?;
-    let percentage = match node.scalar().map(|scalar| scalar.meaning()) {
-        Some(Meaning::Number(text)) => text.parse().ok().and_then(|share: f64| Percentage::try_from(share).ok()),
-        _ => None,
-    };
+    let percentage = percentage(node);
     if percentage.is_none() {
         mistakes.add(node.at, format!("expected a percentage from 0 to 100, found {}", node.found()));
     }

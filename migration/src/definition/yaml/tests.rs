@@ -55,6 +55,11 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(definition.tolerated_failures.percentage, Percentage::ZERO);
     assert_eq!(definition.marker, None);
 
+    let budget = |text: &str| Definition::from_yaml(&with("  - delete", &format!("budget: {text}"))).unwrap().budget;
+    assert_eq!(definition.budget, Budget { share: Percentage::THREE_QUARTERS, write_units: None, read_units: None });
+    assert_eq!(budget("{ share: 50 }").share.get(), 50.0);
+    assert_eq!(budget("{ write_units: 500 }").write_units.map(std::num::NonZeroU32::get), Some(500));
+
     let prewarm = |text: &str| Definition::from_yaml(&with("  - delete", &format!("prewarm: {text}"))).unwrap().prewarm;
     assert_eq!(prewarm("false"), None);
     assert_eq!(prewarm("true"), Some(Prewarm::DEFAULT));
