@@ -9,6 +9,7 @@ mod deployed_refused;
 mod dry_run;
 mod failing_items;
 mod fake_aws;
+mod killed;
 mod local_status;
 mod main_job;
 mod movies;

@@ -12,15 +12,6 @@ fn items() -> Vec<Value> {
     (0..ITEMS).map(|n| json!({ "id": { "S": format!("{n:05}") }, "n": { "N": n.to_string() } })).collect()
 }
 
-/// The only run of a folder.
-fn the_run(folder: &Folder) -> String {
-    let runs = folder.path().join(".segue/runs");
-    let names = std::fs::read_dir(runs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut runs: Vec<_> = names.filter_map(|name| Some(name.strip_suffix(".db")?.to_owned())).collect();
-    assert_eq!(runs.len(), 1, "{runs:?}");
-    runs.remove(0)
-}
-
 fn folder_with_table() -> Folder {
     let folder = Folder::with_steps(STEPS);
     folder.write("data.jsonl", lines(&items()));
@@ -42,7 +33,7 @@ fn killed(folder: &Folder) {
 async fn a_run_that_was_killed_goes_on_and_counts_nothing_twice() {
     let folder = folder_with_table();
     killed(&folder);
-    let run = the_run(&folder);
+    let run = folder.only_run();
     let resumed = folder.run(&format!("resume {run} --output json"));
     assert_eq!(resumed.code, Some(0), "{}", resumed.stderr);
     assert_eq!(count(&resumed.json(), "scanned"), ITEMS);
@@ -61,7 +52,7 @@ async fn a_run_that_was_killed_goes_on_and_counts_nothing_twice() {
 async fn the_capacity_of_a_killed_run_can_be_put_back_alone() {
     let folder = folder_with_table();
     killed(&folder);
-    let run = the_run(&folder);
+    let run = folder.only_run();
     let told = folder.run("--database table.db --dry-run");
     assert!(
         told.stderr.contains(&format!("`run restore {run}` puts it back to 1,000 read + 1,000 write")),
@@ -83,7 +74,7 @@ fn a_run_that_is_not_there_is_refused_with_those_that_are() {
     refused(&none);
     assert!(none.stderr.contains("found no nobody; there are: none"), "{}", none.stderr);
     assert_eq!(folder.run("--items 20 --segments 2").code, Some(0));
-    let run = the_run(&folder);
+    let run = folder.only_run();
     for command in ["resume", "restore", "failures"] {
         let ended = folder.run(&format!("{command} ../{run}"));
         refused(&ended);

@@ -62,6 +62,15 @@ impl Folder {
         files
     }
 
+    /// The one run of this machine that the folder knows.
+    pub(crate) fn only_run(&self) -> String {
+        let runs = self.path().join(".segue/runs");
+        let names = std::fs::read_dir(runs).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut runs: Vec<_> = names.filter_map(|name| Some(name.strip_suffix(".db")?.to_owned())).collect();
+        assert_eq!(runs.len(), 1, "{runs:?}");
+        runs.remove(0)
+    }
+
     /// The binary, to be run in this folder: no colours, and nothing of the AWS configuration that stands around.
     pub(crate) fn command<'a>(&self, args: impl IntoIterator<Item = &'a str>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_run"));
