@@ -13,7 +13,7 @@ use crate::transform::{Edit, Edits, Failure, Seen, SeenAs};
 /// DynamoDB's limit on an expression (developer guide, "Constraints": expression parameters).
 const MAX_EXPRESSION_BYTES: usize = 4096;
 /// Operators and functions in one expression (the same page).
-const MAX_OPERATORS: usize = 300;
+pub(crate) const MAX_OPERATORS: usize = 300;
 
 /// A conditional write of one item, apart from its key.
 #[derive(Debug, Clone, PartialEq, Default)]

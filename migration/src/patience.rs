@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
 use aws_sdk_dynamodb::config::{Builder, StalledStreamProtectionConfig};
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder, Retryable};
 
 use crate::error::{Error, Kind};
 
@@ -51,15 +51,42 @@ where
     A: FnMut() -> F,
     F: Future<Output = Result<T, Error>>,
 {
-    let waits = ExponentialBuilder::default()
-        .with_min_delay(FIRST_WAIT)
-        .with_max_delay(LONGEST_WAIT)
-        .with_max_times(MAX_RETRIES)
-        .with_jitter();
-    let attempts = attempt.retry(waits).when(|error: &Error| error.kind().is_transient());
+    let attempts = attempt.retry(waits().with_max_times(MAX_RETRIES)).when(|error: &Error| error.kind().is_transient());
     // Boxed: a call of the SDK is kilobytes of future, which the worker would set aside for every item of a page,
     // those that it doesn't write included.
     Box::pin(attempts.notify(|error, _| meter.note(error))).await
+}
+
+/// Patience with what is done in parts: while some are set back, others may go on.
+pub(crate) struct Patience<'m> {
+    meter: &'m Meter,
+    waits: ExponentialBackoff,
+    fruitless: usize,
+}
+
+impl<'m> Patience<'m> {
+    /// Patience that nothing has tried yet.
+    pub(crate) fn new(meter: &'m Meter) -> Self {
+        Self { meter, waits: waits().without_max_times().build(), fruitless: 0 }
+    }
+
+    /// Waits until what `error` has set back can be tried again; each wait is longer than the one before. Gives the
+    /// error back where it doesn't pass, or where too many tries in a row have brought nothing on.
+    pub(crate) async fn wait(&mut self, error: Error, is_progress: bool) -> Result<(), Error> {
+        self.meter.note(&error);
+        self.fruitless = if is_progress { 0 } else { self.fruitless + 1 };
+        match self.waits.next() {
+            Some(wait) if error.kind().is_transient() && self.fruitless <= MAX_RETRIES => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            _ => Err(error),
+        }
+    }
+}
+
+fn waits() -> ExponentialBuilder {
+    ExponentialBuilder::default().with_min_delay(FIRST_WAIT).with_max_delay(LONGEST_WAIT).with_jitter()
 }
 
 /// What every client of the domain is made with: no retries of its own, and nothing that a small JSON answer

@@ -145,8 +145,9 @@ impl Worker<'_> {
         let (reads, writes) = (Meter::default(), Meter::default());
         let (items, cursor, read_units) = self.scan(segment, checkpoint.cursor.clone(), &reads).await?;
         let mut counts = Counts { scanned: items.len() as u64, read_units, ..Counts::default() };
-        let writer =
-            Writer::new(&self.services.source, self.plan.definition.source.table.as_str(), self.transform, &writes);
+        let definition = &self.plan.definition;
+        let table = definition.source.table.as_str();
+        let writer = Writer::new(&self.services.source, table, self.transform, definition.writes, &writes);
         for (key, written) in writer.page(items).await {
             let written = written?;
             counts.add(&written);

@@ -44,6 +44,9 @@ pub struct Definition {
     pub marker: Option<String>,
     /// Into how many segments the scan is divided.
     pub segments: TotalSegments,
+    /// By what requests items are written.
+    #[serde(default)]
+    pub writes: WriteRequests,
     /// Whether an on-demand backup is taken, and waited for, before the first write.
     pub backup: bool,
     /// The capacity that the table is raised to while the run lasts; `None` leaves it as it is.
@@ -54,6 +57,17 @@ pub struct Definition {
     /// What the run may take of the table's capacity.
     #[serde(default)]
     pub budget: Budget,
+}
+
+/// The requests that carry writes; what is decided for each item is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WriteRequests {
+    /// An UpdateItem or a DeleteItem for each item.
+    #[default]
+    Single,
+    /// A BatchExecuteStatement for 25 items at most: the same write units, and a fraction of the CPU time.
+    Batched,
 }
 
 /// The table a migration reads.
@@ -162,11 +176,11 @@ impl Definition {
         self.transform.iter().any(|step| matches!(step, Step::Delete {} | Step::Function(_)))
     }
 
-    /// SHA-256, in hexadecimal, of everything that a deployment fixes: the whole definition but for `segments`, `prewarm`
-    /// and `budget`, which each run may choose anew.
+    /// SHA-256, in hexadecimal, of everything that a deployment fixes: the whole definition but for `segments`, `writes`,
+    /// `prewarm` and `budget`, which each run may choose anew.
     pub fn digest(&self) -> String {
-        let (segments, budget) = (TotalSegments::DEFAULT, Budget::default());
-        let deployed = Self { segments, prewarm: None, budget, ..self.clone() };
+        let (segments, writes, budget) = (TotalSegments::DEFAULT, WriteRequests::default(), Budget::default());
+        let deployed = Self { segments, writes, prewarm: None, budget, ..self.clone() };
         // A map's attributes are in no order of their own.
         let mut json = serde_json::to_value(deployed).expect("a definition is plain data");
         json.sort_all_objects();

@@ -4,6 +4,7 @@
 //! stands, the item is taken as it is now and transformed again, a bounded number of times.
 
 use super::{Outcome, Written};
+use crate::definition::KeySchema;
 use crate::item::{Item, item_bytes, write_units};
 use crate::transform::{Edits, Failure, Seen, Transform, Verdict};
 
@@ -64,12 +65,15 @@ pub(super) struct Request<'a> {
 pub(super) enum Answer {
     /// The write was done, for so many write units.
     Done(f64),
-    /// The condition failed; the item as it is now, where the service tells.
-    Conflict(Option<Item>),
+    /// The condition failed, which took so many write units all the same; the item as it is now, where the service
+    /// tells.
+    Conflict(Option<Item>, f64),
     /// Nothing was heard: the write may have been carried out. It is sent again.
     Lost,
     /// The write can't be done.
     Refused(Failure),
+    /// There was no item to be deleted, which took so many write units.
+    Absent(f64),
     /// What stands at the key now, read for so many read units.
     Found(Option<Item>, f64),
 }
@@ -99,16 +103,18 @@ impl<'t> Attempted<'t> {
                 self.written.write_units += write_units;
                 self.written.outcome = change.outcome();
             }
-            (Next::Send(change), Answer::Conflict(now)) => {
-                // A failed condition costs what the write would have cost (developer guide, "Capacity unit
-                // consumption"), and its error doesn't say how much.
-                self.written.write_units += write_units(item_bytes(&self.item)) as f64;
+            (Next::Send(change), Answer::Conflict(now, write_units)) => {
+                self.written.write_units += write_units;
                 match now {
                     Some(now) => self.again(change, now),
                     // A failed condition without an item means that there is none, but not every implementation
                     // of DynamoDB returns items with it: a consistent read tells.
                     None => self.next = Next::Read(change),
                 }
+            }
+            (Next::Send(change), Answer::Absent(write_units)) => {
+                self.written.write_units += write_units;
+                self.gone(&change);
             }
             (Next::Read(change), Answer::Found(now, read_units)) => {
                 self.written.read_units += read_units;
@@ -182,15 +188,22 @@ impl Change {
     }
 }
 
-impl Request<'_> {
+impl<'a> Request<'a> {
     /// The item's primary key.
     pub(super) fn key(&self) -> Item {
         key_of(self.transform, self.item)
     }
 
-    /// The name of the partition key.
-    pub(super) fn partition(&self) -> &str {
-        &self.transform.key().partition.name
+    /// The table's key schema.
+    pub(super) fn schema(&self) -> &'a KeySchema {
+        self.transform.key()
+    }
+
+    /// What it is likely to cost: an update is charged with the larger item, before or after (API reference,
+    /// UpdateItem), and few changes pass a bound of 1 KB. A failed condition costs the same (developer guide,
+    /// "Capacity unit consumption"), and its error doesn't say how much.
+    pub(super) fn write_units(&self) -> f64 {
+        write_units(item_bytes(self.item)) as f64
     }
 }
 

@@ -1,14 +1,17 @@
 //! The second half of the item's way: change, condition, write, outcome.
 //!
 //! Nothing is written blindly (R2). What is decided for each item stands in `attempted`, once; how it is sent, in
-//! `single`. This is the only place that writes to a user's table.
+//! `single` and in `batch`. This is the only place that writes to a user's table.
 
 mod attempted;
+mod batch;
 mod single;
+mod statement;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 
+use crate::definition::WriteRequests;
 use crate::error::Error;
 use crate::item::Item;
 use crate::patience::Meter;
@@ -49,6 +52,7 @@ pub struct Writer<'w> {
     client: &'w Client,
     table: &'w str,
     transform: &'w Transform,
+    requests: WriteRequests,
     meter: &'w Meter,
 }
 
@@ -57,18 +61,27 @@ type Page = Vec<(usize, (Item, Result<Written, Error>))>;
 
 impl<'w> Writer<'w> {
     /// A writer to `table`, which has the key that `transform` was made for.
-    pub fn new(client: &'w Client, table: &'w str, transform: &'w Transform, meter: &'w Meter) -> Self {
-        Self { client, table, transform, meter }
+    pub fn new(
+        client: &'w Client,
+        table: &'w str,
+        transform: &'w Transform,
+        requests: WriteRequests,
+        meter: &'w Meter,
+    ) -> Self {
+        Self { client, table, transform, requests, meter }
     }
 
     /// Takes items, as a scan has returned them, to their outcomes; returns each one's primary key and outcome, in
     /// the items' order.
     ///
     /// An error is one of the table or the service; what is wrong with an item alone is an [`Outcome::Failed`]. After
-    /// an error nothing more is begun, but writes that are under way are finished: items that were never begun are
+    /// an error nothing more is begun, but writes that are under way are finished: items that have no outcome then are
     /// left out.
     pub async fn page(&self, items: Vec<Item>) -> Vec<(Item, Result<Written, Error>)> {
-        let mut page = single::page(self, items).await;
+        let mut page = match self.requests {
+            WriteRequests::Single => single::page(self, items).await,
+            WriteRequests::Batched => batch::page(self, items).await,
+        };
         page.sort_unstable_by_key(|(at, _)| *at);
         page.into_iter().map(|(_, outcome)| outcome).collect()
     }

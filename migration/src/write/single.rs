@@ -60,9 +60,10 @@ pub(super) async fn finish(writer: &Writer<'_>, attempted: &mut Attempted<'_>) -
 /// Sends the write until it is answered; notes in `was_lost` where it may have been carried out although nobody
 /// said so.
 async fn send(writer: &Writer<'_>, request: &Request<'_>, was_lost: &mut bool) -> Result<Answer, Error> {
+    let partition = &request.schema().partition.name;
     let expressions = match request.change {
-        Change::Update { edits, seen } => expression::update(request.item, request.partition(), edits, seen),
-        Change::Delete { seen } => expression::delete(request.partition(), seen),
+        Change::Update { edits, seen } => expression::update(request.item, partition, edits, seen),
+        Change::Delete { seen } => expression::delete(partition, seen),
     };
     let expressions = match expressions {
         Ok(expressions) => expressions,
@@ -72,8 +73,8 @@ async fn send(writer: &Writer<'_>, request: &Request<'_>, was_lost: &mut bool) -
     let lost = AtomicBool::new(false);
     let answer = patiently(writer.meter, async || {
         let answer = match request.change {
-            Change::Update { .. } => update(writer, &key, &expressions).await,
-            Change::Delete { .. } => delete(writer, &key, &expressions).await,
+            Change::Update { .. } => update(writer, request, &key, &expressions).await,
+            Change::Delete { .. } => delete(writer, request, &key, &expressions).await,
         };
         let is_lost = answer.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
         lost.fetch_or(is_lost, Ordering::Relaxed);
@@ -87,9 +88,14 @@ async fn send(writer: &Writer<'_>, request: &Request<'_>, was_lost: &mut bool) -
     }
 }
 
-async fn update(writer: &Writer<'_>, key: &Item, expressions: &Expressions) -> Result<Answer, Error> {
-    let request = writer.client.update_item().table_name(writer.table).set_key(Some(key.clone()));
-    let answer = request
+async fn update(
+    writer: &Writer<'_>,
+    request: &Request<'_>,
+    key: &Item,
+    expressions: &Expressions,
+) -> Result<Answer, Error> {
+    let update = writer.client.update_item().table_name(writer.table).set_key(Some(key.clone()));
+    let answer = update
         .update_expression(&expressions.update)
         .condition_expression(&expressions.condition)
         .set_expression_attribute_names(Some(expressions.names.clone()))
@@ -98,15 +104,20 @@ async fn update(writer: &Writer<'_>, key: &Item, expressions: &Expressions) -> R
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .send()
         .await;
-    answered(writer, "UpdateItem", answer.map(|output| output.consumed_capacity), |error| match error {
+    answered(writer, request, "UpdateItem", answer.map(|output| output.consumed_capacity), |error| match error {
         UpdateItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone()),
         _ => None,
     })
 }
 
-async fn delete(writer: &Writer<'_>, key: &Item, expressions: &Expressions) -> Result<Answer, Error> {
-    let request = writer.client.delete_item().table_name(writer.table).set_key(Some(key.clone()));
-    let answer = request
+async fn delete(
+    writer: &Writer<'_>,
+    request: &Request<'_>,
+    key: &Item,
+    expressions: &Expressions,
+) -> Result<Answer, Error> {
+    let delete = writer.client.delete_item().table_name(writer.table).set_key(Some(key.clone()));
+    let answer = delete
         .condition_expression(&expressions.condition)
         .set_expression_attribute_names(Some(expressions.names.clone()))
         .set_expression_attribute_values(values(expressions))
@@ -114,7 +125,7 @@ async fn delete(writer: &Writer<'_>, key: &Item, expressions: &Expressions) -> R
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .send()
         .await;
-    answered(writer, "DeleteItem", answer.map(|output| output.consumed_capacity), |error| match error {
+    answered(writer, request, "DeleteItem", answer.map(|output| output.consumed_capacity), |error| match error {
         DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone()),
         _ => None,
     })
@@ -137,6 +148,7 @@ fn values(expressions: &Expressions) -> Option<HashMap<String, AttributeValue>> 
 
 fn answered<E>(
     writer: &Writer<'_>,
+    request: &Request<'_>,
     operation: &'static str,
     answer: Result<Option<ConsumedCapacity>, SdkError<E, HttpResponse>>,
     conflict: impl Fn(&E) -> Option<Option<Item>>,
@@ -147,7 +159,7 @@ where
     match answer {
         Ok(consumed) => Ok(Answer::Done(writer.consumed(consumed.as_slice()))),
         Err(error) => match error.as_service_error().and_then(&conflict) {
-            Some(item) => Ok(Answer::Conflict(item.filter(|item| !item.is_empty()))),
+            Some(now) => Ok(Answer::Conflict(now.filter(|item| !item.is_empty()), request.write_units())),
             None => Err(Error::from_sdk(operation, error)),
         },
     }

@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use embedded::Options;
 use migration::capacity::{Capacity, Units};
+use migration::definition::WriteRequests;
 use migration::summary::Status;
 use migration::table::Table;
 use migration::transform::Functions;
@@ -21,7 +22,7 @@ use migration::{Services, Stop, Task, local, workflow};
 use serde_json::{Value, json};
 
 use crate::tap::{Answer, Forward, Recorder, Request, Tap, refusal};
-use crate::world::{Billing, TABLE, World, things};
+use crate::world::{Billing, TABLE, World, both_ways, things};
 
 const RENAME: &str = "transform: [ { rename: { path: old, to: new } } ]";
 
@@ -32,9 +33,9 @@ pub(crate) async fn assert_units(world: &World, read: u64, write: u64) {
 }
 
 /// R8: nothing that was throttled is dropped. The time is virtual.
-#[tokio::test(start_paused = true)]
-async fn throttled_writes_are_tried_again_until_they_land() {
+async fn throttled_writes_are_tried_again_until_they_land(writes: WriteRequests) {
     let world = World::new(Billing::Provisioned { read_units: 50, write_units: 20 }, things(300)).await;
+    let world = world.writing(writes);
     let summary = world.run(RENAME).await;
     assert_eq!((summary.status, summary.counts.written, summary.counts.failed), (Status::Succeeded, 300, 0));
     assert!(summary.counts.throttled_writes > 0, "the capacity was never met");
@@ -304,4 +305,9 @@ impl Tasks for Deployed {
         let task = Task::of_function_arn(&function).unwrap();
         task.run(&self.0, payload, None).await.map_err(|error| TaskFailure::new(error.kind().name(), error.to_string()))
     }
+}
+
+both_ways! {
+    #[tokio::test(start_paused = true)]
+    throttled_writes_are_tried_again_until_they_land,
 }

@@ -4,28 +4,28 @@
 use std::sync::Arc;
 
 use asl::interpret::MemoryObjects;
+use migration::definition::WriteRequests;
 use migration::segment::FailedItem;
 use migration::summary::Status;
 use migration::transform::{Change, Failure, Functions, ItemView, Run};
 use migration::{Kind, Task, local};
 use serde_json::json;
 
-use crate::world::{Billing, World, assert_adds_up, item, things};
+use crate::world::{Billing, World, assert_adds_up, both_ways, item, things};
 
 /// Every tenth thing has an `n` that is no number.
-async fn with_poison() -> World {
+async fn with_poison(writes: WriteRequests) -> World {
     let mut items = things(100);
     for poisoned in items.iter_mut().step_by(10) {
         poisoned.insert("n".into(), aws_sdk_dynamodb::types::AttributeValue::S("secret".into()));
     }
-    World::new(Billing::OnDemand, items).await
+    World::new(Billing::OnDemand, items).await.writing(writes)
 }
 
 const COUNT: &str = "marker: done\ntransform: [ { increment: { path: n, by: 1 } } ]\nsegments: 4";
 
-#[tokio::test]
-async fn tolerated_failures_are_listed_and_the_rest_is_done() {
-    let world = with_poison().await;
+async fn tolerated_failures_are_listed_and_the_rest_is_done(writes: WriteRequests) {
+    let world = with_poison(writes).await;
     let summary = world.run(&format!("{COUNT}\ntolerated_failures: {{ percentage: 10 }}")).await;
     assert_eq!((summary.status, summary.counts.failed, summary.counts.written), (Status::Succeeded, 10, 90));
     assert_adds_up(&summary);
@@ -39,10 +39,9 @@ async fn tolerated_failures_are_listed_and_the_rest_is_done() {
     }
 }
 
-#[tokio::test]
-async fn too_many_failures_fail_the_run() {
+async fn too_many_failures_fail_the_run(writes: WriteRequests) {
     for percentage in [0, 9] {
-        let world = with_poison().await;
+        let world = with_poison(writes).await;
         let summary = world.run(&format!("{COUNT}\ntolerated_failures: {{ percentage: {percentage} }}")).await;
         let failure = summary.failure.clone().unwrap();
         assert_eq!((summary.status, failure.error.as_str()), (Status::Failed, Kind::TooManyFailedItems.name()));
@@ -55,14 +54,13 @@ async fn too_many_failures_fail_the_run() {
 }
 
 /// DynamoDB refuses the write of one item: that is the item's failure, not the run's.
-#[tokio::test]
-async fn a_write_that_dynamodb_refuses_fails_its_item() {
+async fn a_write_that_dynamodb_refuses_fails_its_item(writes: WriteRequests) {
     fn nest(_: &ItemView<'_>, _: Run) -> Result<Change, Failure> {
         use aws_sdk_dynamodb::types::AttributeValue;
         let too_deep = (0..40).fold(AttributeValue::Null(true), |value, _| AttributeValue::L(vec![value]));
         Ok(Change::set("deep", too_deep))
     }
-    let world = World::new(Billing::OnDemand, vec![item("one", json!({}))]).await;
+    let world = World::new(Billing::OnDemand, vec![item("one", json!({}))]).await.writing(writes);
     let steps = "tolerated_failures: { percentage: 100 }\ntransform: [ { function: nest } ]";
     let summary = world.try_run(steps, Functions::new().with("nest", nest)).await.unwrap();
     assert_eq!((summary.status, summary.counts.failed), (Status::Succeeded, 1));
@@ -83,9 +81,8 @@ async fn a_function_that_panics_fails_the_run_in_order() {
 }
 
 /// DescribeTable's count is up to six hours old. Where it says nothing no worker gives up; the summary knows.
-#[tokio::test]
-async fn the_last_word_is_the_summarys() {
-    let world = with_poison().await;
+async fn the_last_word_is_the_summarys(writes: WriteRequests) {
+    let world = with_poison(writes).await;
     let mut plan = world.plan(&format!("{COUNT}\ntolerated_failures: {{ percentage: 9 }}")).await;
     plan.expected_items = 0;
     let summary = local::run(world.services(Functions::new()), &plan, MemoryObjects::new()).await.unwrap();
@@ -95,14 +92,16 @@ async fn the_last_word_is_the_summarys() {
     assert_eq!(failure.reason, "10 of 100 items can't be migrated; 9 % are tolerated");
 }
 
-/// A stack works the migration that it was deployed for, with the segments and the capacity that each run chooses.
+/// A stack works the migration that it was deployed for, with the segments, the requests and the capacity that each run
+/// chooses.
 #[tokio::test]
 async fn a_deployed_prepare_refuses_another_migration() {
     let world = World::new(Billing::OnDemand, things(3)).await;
     let plan = world.plan("transform: [ { remove: { path: old } } ]").await;
     let mut services = world.services(Functions::new());
     Arc::get_mut(&mut services).unwrap().deployed = Some(plan.definition.digest());
-    let more = "segments: 7\nprewarm: { read_units: 9, write_units: 9 }\ntransform: [ { remove: { path: old } } ]";
+    let more = "segments: 7\nwrites: batched\nprewarm: { read_units: 9, write_units: 9 }\n\
+                transform: [ { remove: { path: old } } ]";
     Task::Prepare.run(&services, json!(world.plan(more).await), None).await.unwrap();
     let other = world.plan("transform: [ { remove: { path: n } } ]").await;
     let refused = Task::Prepare.run(&services, json!(other), None).await.unwrap_err();
@@ -111,4 +110,12 @@ async fn a_deployed_prepare_refuses_another_migration() {
         refused.to_string(),
         "the migration test is not as it was deployed; deploy it with `infra -- deploy`, and run it anew"
     );
+}
+
+both_ways! {
+    #[tokio::test]
+    tolerated_failures_are_listed_and_the_rest_is_done,
+    too_many_failures_fail_the_run,
+    a_write_that_dynamodb_refuses_fails_its_item,
+    the_last_word_is_the_summarys,
 }

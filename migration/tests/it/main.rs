@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers beside the tests unwrap as the tests do")]
 
 mod backup;
+mod batches;
 mod capacity;
 mod failures;
 mod interference;

@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use async_trait::async_trait;
+use migration::definition::WriteRequests;
 use migration::summary::Status;
 use serde_json::json;
 
 use crate::capacity::assert_units;
 use crate::tap::{Answer, Forward, Request, Tap, refusal};
-use crate::world::{Billing, World, assert_adds_up, item, things};
+use crate::world::{Billing, World, assert_adds_up, both_ways, item, things};
 
 /// Lets so many requests of one operation through, and refuses all that follow.
 struct Limit {
@@ -52,13 +53,16 @@ async fn a_run_that_died_goes_on_where_its_last_page_ended() {
 }
 
 /// The writes of a page that wasn't finished are found done, and nothing is counted twice.
-#[tokio::test]
-async fn a_page_that_was_begun_is_worked_again_without_harm() {
+async fn a_page_that_was_begun_is_worked_again_without_harm(writes: WriteRequests) {
     let big = "x".repeat(20_000);
     let items = || (0..100).map(|at| item(&format!("{at:03}"), json!({ "n": { "N": "0" }, "big": { "S": big } })));
-    let mut world = World::new(Billing::OnDemand, items().collect()).await;
+    let mut world = World::new(Billing::OnDemand, items().collect()).await.writing(writes);
     let steps = COUNT.replace("10", "1");
-    world.tap = limit("UpdateItem", 70);
+    // A batch has 13 of these.
+    world.tap = match writes {
+        WriteRequests::Single => limit("UpdateItem", 70),
+        WriteRequests::Batched => limit("BatchExecuteStatement", 5),
+    };
     let died = world.run(&steps).await;
     assert_eq!(died.status, Status::Failed);
     world.tap = None;
@@ -82,4 +86,9 @@ async fn a_resumed_run_restores_what_it_raised() {
     assert_eq!(resumed.status, Status::Succeeded);
     assert_units(&world, 100, 500).await;
     assert_eq!(migration::prewarm::still_raised(&world.ledger, &died.run).await.unwrap(), None);
+}
+
+both_ways! {
+    #[tokio::test]
+    a_page_that_was_begun_is_worked_again_without_harm,
 }

@@ -2,18 +2,18 @@
 
 use serde_json::json;
 
+use migration::definition::WriteRequests;
 use migration::summary::Status;
 
-use crate::world::{Billing, World, assert_adds_up, item, things};
+use crate::world::{Billing, World, assert_adds_up, both_ways, item, things};
 
 const RENAME: &str = "transform: [ { rename: { path: old, to: new } } ]";
 
 /// R1: a segment of many pages is read to its end. The items are 40 KB, so that a page of 1 MB holds 25.
-#[tokio::test]
-async fn every_page_of_a_segment_is_read() {
+async fn every_page_of_a_segment_is_read(writes: WriteRequests) {
     let big = "x".repeat(40_000);
     let items = (0..120).map(|at| item(&format!("{at}"), json!({ "old": { "S": big } }))).collect();
-    let world = World::new(Billing::OnDemand, items).await;
+    let world = World::new(Billing::OnDemand, items).await.writing(writes);
     let summary = world.run("segments: 1\ntransform: [ { set: { path: seen, value: true } } ]").await;
     assert_eq!((summary.status, summary.counts.written), (Status::Succeeded, 120));
     assert!(world.items().await.iter().all(|item| item["seen"] == json!({ "BOOL": true })));
@@ -31,11 +31,10 @@ async fn the_number_of_segments_makes_no_difference() {
 }
 
 /// R3, R4: a second run, a day later, writes nothing and costs no write unit.
-#[tokio::test]
-async fn a_second_run_writes_nothing() {
+async fn a_second_run_writes_nothing(writes: WriteRequests) {
     let steps = "marker: counted\ntransform:\n- increment: { path: n, by: 1 }\n- rename: { path: old, to: new }\n\
                  - set: { path: seen_at, value: \"${now}\" }";
-    let world = World::new(Billing::OnDemand, things(50)).await;
+    let world = World::new(Billing::OnDemand, things(50)).await.writing(writes);
     let first = world.run(steps).await;
     let after_first = world.items().await;
     assert_eq!(after_first[7]["n"], json!({ "N": "8" }));
@@ -46,8 +45,7 @@ async fn a_second_run_writes_nothing() {
 }
 
 /// R5: what the migration doesn't name is exactly as it was, in all ten types; what it moves, too.
-#[tokio::test]
-async fn all_types_survive_exactly() {
+async fn all_types_survive_exactly(writes: WriteRequests) {
     let attributes = json!({
         "s": { "S": "" }, "n": { "N": "12345678901234567890123456789012345678" },
         "small": { "N": "-0.00000000000000000000000000000000000001" }, "b": { "B": "AAEC/w==" }, "empty_b": { "B": "" },
@@ -55,7 +53,7 @@ async fn all_types_survive_exactly() {
         "l": { "L": [{ "NULL": true }, { "BOOL": false }, { "L": [] }, { "M": {} }] },
         "m": { "M": { "deep": { "M": { "er": { "L": [{ "N": "9007199254740993" }] } } }, "a.b": { "S": "dotted" } } },
     });
-    let world = World::new(Billing::OnDemand, vec![item("one", attributes.clone())]).await;
+    let world = World::new(Billing::OnDemand, vec![item("one", attributes.clone())]).await.writing(writes);
     let steps = "transform:\n- rename: { path: m.deep, to: m.deeper }\n- copy: { path: l, to: l2 }\n\
                  - rename: { path: n, to: number }\n- set: { path: \"m.`a.b`\", value: changed }";
     world.run(steps).await;
@@ -74,11 +72,18 @@ async fn all_types_survive_exactly() {
     assert_eq!(migrated.as_object().unwrap().len(), expected.as_object().unwrap().len());
 }
 
-#[tokio::test]
-async fn filtered_and_deleted_items_are_counted_as_such() {
-    let world = World::new(Billing::OnDemand, things(20)).await;
+async fn filtered_and_deleted_items_are_counted_as_such(writes: WriteRequests) {
+    let world = World::new(Billing::OnDemand, things(20)).await.writing(writes);
     let summary = world.run("where: { path: n, less_than: 5 }\ntransform: [ delete ]").await;
     assert_eq!((summary.counts.deleted, summary.counts.filtered), (5, 15));
     assert_adds_up(&summary);
     assert_eq!(world.items().await.len(), 15);
+}
+
+both_ways! {
+    #[tokio::test]
+    every_page_of_a_segment_is_read,
+    a_second_run_writes_nothing,
+    all_types_survive_exactly,
+    filtered_and_deleted_items_are_counted_as_such,
 }

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 };
 use embedded::{Embedded, Options};
 use jiff::Timestamp;
-use migration::definition::Definition;
+use migration::definition::{Definition, WriteRequests};
 use migration::item::Item;
 use migration::item::json::{item_from_json, item_to_json};
 use migration::plan::{Engine, Plan, RunId};
@@ -23,6 +23,19 @@ use serde_json::{Value, json};
 use crate::tap::{Tap, tapped};
 
 pub(crate) const TABLE: &str = "things";
+
+/// Runs tests for each way of writing, which they are handed.
+macro_rules! both_ways {
+    (#[$test:meta] $($name:ident),+ $(,)?) => {
+        mod single {
+            $(#[$test] async fn $name() { super::$name(migration::definition::WriteRequests::Single).await; })+
+        }
+        mod batched {
+            $(#[$test] async fn $name() { super::$name(migration::definition::WriteRequests::Batched).await; })+
+        }
+    };
+}
+pub(crate) use both_ways;
 
 /// How the table is paid for.
 #[derive(Clone, Copy)]
@@ -38,6 +51,7 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     /// What the migration's requests go through.
     pub(crate) tap: Option<Arc<dyn Tap>>,
+    writes: WriteRequests,
     runs: std::cell::Cell<i64>,
 }
 
@@ -78,7 +92,13 @@ impl World {
         let books = Embedded::temporary(Options::default().enforce_capacity(false)).unwrap();
         let books = Client::from_conf(migration::client_config(books.client_builder()).build());
         let ledger = Ledger::create(books, "ledger").await.unwrap();
-        Self { database, client, ledger, tap: None, runs: std::cell::Cell::new(0) }
+        let (writes, runs) = (WriteRequests::default(), std::cell::Cell::new(0));
+        Self { database, client, ledger, tap: None, writes, runs }
+    }
+
+    /// The same, where migrations write in this way.
+    pub(crate) fn writing(self, writes: WriteRequests) -> Self {
+        Self { writes, ..self }
     }
 
     /// Runs a migration of these steps; each run starts a day after the one before.
@@ -99,6 +119,10 @@ impl World {
     pub(crate) async fn plan(&self, steps: &str) -> Plan {
         let yaml = format!("migration: test\nsource: {{ table: {TABLE} }}\n{steps}");
         let definition = Definition::from_yaml(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let definition = match self.writes {
+            WriteRequests::Single => definition,
+            writes => Definition { writes, ..definition },
+        };
         let table = Table::describe(&self.client, TABLE).await.unwrap();
         self.runs.set(self.runs.get() + 1);
         let now = Timestamp::from_second(1_795_167_000 + self.runs.get() * 86_400).unwrap();

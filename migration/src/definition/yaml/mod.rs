@@ -15,15 +15,16 @@ use self::settings::Marker;
 use self::steps::{Steps, steps};
 use super::check::{Conflict, Subject, after_delete, key_conflicts, marker_conflicts, unmarked};
 use super::mistake::{Mistakes, Position};
-use super::{Budget, Definition, Percentage, Source, ToleratedFailures, TotalSegments};
+use super::{Budget, Definition, Percentage, Source, ToleratedFailures, TotalSegments, WriteRequests};
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 11] = [
     "migration",
     "source",
     "where",
     "transform",
     "marker",
     "segments",
+    "writes",
     "backup",
     "prewarm",
     "tolerated_failures",
@@ -68,6 +69,7 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
     let segments = optional(&fields, "segments", TotalSegments::DEFAULT, mistakes, |node, mistakes| {
         TotalSegments::try_from(whole(node, "segments", 1..=TotalSegments::MAX, mistakes)?).ok()
     });
+    let writes = optional(&fields, "writes", WriteRequests::default(), mistakes, settings::writes);
     let backup = optional(&fields, "backup", false, mistakes, settings::backup);
     let prewarm = optional(&fields, "prewarm", None, mistakes, settings::prewarm);
     let none = ToleratedFailures { percentage: Percentage::ZERO };
@@ -80,6 +82,7 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
         transform: transform?.steps,
         marker: marker?.map(|marker| marker.name),
         segments: segments?,
+        writes: writes?,
         backup: backup?,
         prewarm: prewarm?,
         tolerated_failures: tolerated_failures?,

@@ -7,7 +7,9 @@ use super::node::Node;
 use super::scalar::Meaning;
 use crate::definition::bounds::shortened;
 use crate::definition::mistake::{Mistakes, Position};
-use crate::definition::{Budget, KeyAttribute, KeySchema, Percentage, Prewarm, Source, TableName, ToleratedFailures};
+use crate::definition::{
+    Budget, KeyAttribute, KeySchema, Percentage, Prewarm, Source, TableName, ToleratedFailures, WriteRequests,
+};
 use crate::item::AttributeType;
 
 /// Room is left in a Step Functions execution name (80 characters) for the run's own part and its attempts'.
@@ -134,6 +136,14 @@ pub(super) fn tolerated_failures(node: &Node, mistakes: &mut Mistakes) -> Option
         mistakes.add(node.at, format!("expected a percentage from 0 to 100, found {}", node.found()));
     }
     Some(ToleratedFailures { percentage: percentage? })
+}
+
+/// `writes`.
+pub(super) fn writes(node: &Node, mistakes: &mut Mistakes) -> Option<WriteRequests> {
+    match word(node, "single or batched", &["single", "batched"], mistakes)? {
+        "batched" => Some(WriteRequests::Batched),
+        _ => Some(WriteRequests::Single),
+    }
 }
 
 /// `backup`.

@@ -191,6 +191,7 @@ backup: no
 prewarm: { read_units: 12000000, writeunits: 5 }
 tolerated_failures: { percentage: 101 }
 segments: 5
+writes: batches
 "#;
     insta::assert_snapshot!(mistakes(text));
 }
