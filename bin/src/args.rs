@@ -49,6 +49,9 @@ pub(crate) struct MigrateArgs {
     /// Into how many segments the scan is divided, 1 to 1000000
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub(crate) segments: Option<TotalSegments>,
+    /// By what requests items are written
+    #[arg(long, value_enum)]
+    pub(crate) writes: Option<WritesArg>,
     /// Raise the table's capacity while the run lasts, and put it back afterwards; never lowers anything
     #[arg(long)]
     pub(crate) prewarm: bool,
@@ -105,6 +108,14 @@ pub(crate) enum EngineArg {
     Direct,
     /// The stack that `infra -- deploy` has made, or the one that --stack or --state-machine names
     StepFunctions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum WritesArg {
+    /// An UpdateItem or a DeleteItem for each item
+    Single,
+    /// 25 items in one request, each on its own condition: the same write units, less work for the workers
+    Batched,
 }
 
 /// A stack that stands already. What is typed here goes before the variable SFN_ARN, and that before the note that

@@ -6,12 +6,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use migration::cost::Prices;
-use migration::definition::{Definition, Prewarm};
+use migration::definition::{Definition, Prewarm, WriteRequests};
 use migration::plan::{Engine, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
 
-use crate::args::MigrateArgs;
+use crate::args::{MigrateArgs, WritesArg};
 use crate::commands::job::{Attempt, Job};
 use crate::commands::{deployed, dry_run, raised};
 use crate::engine::choice::{Choice, choose};
@@ -65,6 +65,12 @@ fn definition(args: &MigrateArgs) -> Result<Definition, CliError> {
     }
     if let Some(segments) = args.segments {
         definition.segments = segments;
+    }
+    if let Some(writes) = args.writes {
+        definition.writes = match writes {
+            WritesArg::Single => WriteRequests::Single,
+            WritesArg::Batched => WriteRequests::Batched,
+        };
     }
     if args.prewarm {
         let Prewarm { read_units, write_units } = definition.prewarm.unwrap_or(Prewarm::DEFAULT);

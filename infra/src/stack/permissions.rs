@@ -16,7 +16,8 @@ pub(super) fn of(
     ledger: &Expr<ArnOf<Table>>,
 ) -> Vec<Statement> {
     use TableAction::{
-        CreateBackup, DeleteItem, DescribeTable, GetItem, PutItem, Query, Scan, UpdateItem, UpdateTable,
+        CreateBackup, DeleteItem, DescribeTable, GetItem, PartiQlDelete, PartiQlUpdate, PutItem, Query, Scan,
+        UpdateItem, UpdateTable,
     };
     let on = |table: &Expr<ArnOf<Table>>, actions: &[TableAction]| {
         Statement::allow(actions.iter().copied()).on(table.clone())
@@ -40,9 +41,10 @@ pub(super) fn of(
         Task::CheckPrewarm => vec![on(source, &[DescribeTable]), on(ledger, &[GetItem])],
         Task::MigrateSegment => {
             // `GetItem`: the item as it is now, where a failed condition didn't bring it.
-            let mut actions = vec![Scan, GetItem, UpdateItem];
+            // `PartiQl…`: `--writes batched` is a flag of each run.
+            let mut actions = vec![Scan, GetItem, UpdateItem, PartiQlUpdate];
             if definition.may_delete() {
-                actions.push(DeleteItem);
+                actions.extend([DeleteItem, PartiQlDelete]);
             }
             vec![on(source, &actions), on(ledger, &[GetItem, PutItem, UpdateItem])]
         }

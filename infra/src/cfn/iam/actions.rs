@@ -44,6 +44,8 @@ actions! {
         DeleteItem = "dynamodb:DeleteItem",
         DescribeTable = "dynamodb:DescribeTable",
         GetItem = "dynamodb:GetItem",
+        PartiQlDelete = "dynamodb:PartiQLDelete",
+        PartiQlUpdate = "dynamodb:PartiQLUpdate",
         PutItem = "dynamodb:PutItem",
         Query = "dynamodb:Query",
         Scan = "dynamodb:Scan",
