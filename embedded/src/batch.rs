@@ -9,7 +9,7 @@ use dynoxide::actions::batch_write_item::BatchWriteItemRequest;
 use dynoxide::types::read_capacity_units_with_consistency;
 use serde_json::{Map, Value};
 
-use crate::capacity::admission::{Promised, run_metered};
+use crate::capacity::admission::{Promised, run_demanding, run_metered};
 use crate::capacity::demand::Demand;
 use crate::engine::Engine;
 use crate::metered;
@@ -85,7 +85,7 @@ pub(crate) fn get(engine: &mut Engine, body: &[u8]) -> Answer {
         let admit = |key| {
             let bytes = engine.stored_bytes(table, key);
             let units = read_capacity_units_with_consistency(bytes, consistent);
-            let demand = Demand::read(table, None);
+            let demand = Demand::read(table, None).at(metered::span(engine, table, key));
             engine.admit_estimate(&demand, units, &mut promised, now)
         };
         shortage.look(table, wanted.keys.iter().map(admit));
@@ -118,19 +118,21 @@ pub(crate) fn execute(engine: &mut Engine, body: &[u8]) -> Answer {
     let mut request: BatchExecuteStatementRequest = wire::parse(body)?;
     let now = engine.clock.now();
     let mut promised = Promised::default();
-    let mut refused = Vec::new();
+    let (mut refused, mut demands) = (Vec::new(), Vec::new());
     for (position, statement) in request.statements.iter().enumerate() {
-        let Some(demand) = Demand::statement(&statement.statement) else { continue };
-        if let Err(fault) = engine.admit_one(&demand, &mut promised, now) {
-            refused.push((position, refusal_of_statement(demand.table, &fault)));
+        let demand = metered::partiql(engine, &statement.statement, statement.parameters.as_deref());
+        match demand.as_ref().map(|demand| engine.admit_one(demand, &mut promised, now)) {
+            Some(Err(fault)) => {
+                let table = demand.map(|demand| demand.table).unwrap_or_default();
+                refused.push((position, refusal_of_statement(table, &fault)));
+            }
+            _ => demands.extend(demand),
         }
-    }
-    if refused.is_empty() {
-        return wire::write(&run_metered(engine, request)?);
     }
     let positions: Vec<usize> = refused.iter().map(|(position, _)| *position).collect();
     keep_others(&mut request.statements, &positions);
-    let mut response = if request.statements.is_empty() { Default::default() } else { run_metered(engine, request)? };
+    let mut response =
+        if request.statements.is_empty() { Default::default() } else { run_demanding(engine, request, demands)? };
     for (position, refusal) in refused {
         response.responses.insert(position.min(response.responses.len()), refusal);
     }

@@ -20,6 +20,9 @@
 //! - Capacity is enforced, for each table and global index: provisioned units with 300 seconds of burst credit,
 //!   on demand from 4,000 writes and 12,000 reads a second to double its peak. Writes are admitted before they
 //!   are done; reads are charged afterwards and pay back. Time is tokio's, and may be paused.
+//! - So is the capacity of each partition of a table: 3,000 read and 1,000 write units a second. There are as many
+//!   partitions as the table's units, its warm throughput, its growth on demand or the size that it was loaded with
+//!   have ever asked for; each holds an equal range of the hashes by which scans are cut into segments.
 //! - UpdateTable's rules, warm throughput, billing mode history, backups that can be restored, the setting of
 //!   point-in-time recovery, limits.
 //! - Scans in linear time, with any number of segments. Streams without records of writes that changed nothing.
@@ -28,9 +31,12 @@
 //!
 //! # Where it differs from AWS
 //! - Whoever reads sees every write at once: reads are never stale, indexes never lag.
-//! - The limits of single partitions (3,000 read and 1,000 write units) don't exist; tables alone throttle.
+//! - Adaptive capacity isn't modelled: no partition is split because it is hot, none keeps burst credit. Indexes
+//!   have no partitions. A page of a scan is admitted by the partition in which it begins, and charged to those that
+//!   it spans in equal parts.
 //! - The cost of an UpdateItem is estimated before it runs, by the stored item and the new values; what it took
-//!   is charged. A PartiQL statement is admitted while any unit is left. A write is held back by an exhausted
+//!   is charged. That of a PartiQL statement is estimated by the stored item where the statement names its key with
+//!   `=`; another is admitted while any unit is left, and no partition is asked. A write is held back by an exhausted
 //!   index of its table even if it wouldn't touch this index.
 //! - There are 4,096 buckets of hashes: of more segments than that, the others are empty. A page of an index or
 //!   a query ends after 10,000 entries if 1 MB doesn't end it; parallel scans of an index and PartiQL SELECTs

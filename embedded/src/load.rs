@@ -13,6 +13,7 @@ use dynoxide::{DynoxideError, ImportOptions, actions};
 
 use crate::Embedded;
 use crate::attributes::stored_item;
+use crate::capacity::partitions::for_bytes;
 use crate::engine::{Engine, quoted, settle};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reply::{Answer, Fault};
@@ -125,7 +126,8 @@ impl Loader {
     pub async fn finish(mut self) -> Result<Loaded> {
         self.write().await?;
         let table = self.table.clone();
-        self.embedded.with_engine(move |engine| finish(engine, &table)).await??;
+        let bytes = self.loaded.bytes;
+        self.embedded.with_engine(move |engine| finish(engine, &table, bytes)).await??;
         Ok(self.loaded)
     }
 
@@ -167,11 +169,14 @@ fn begin(engine: &mut Engine, table: &str) -> Result<()> {
     Ok(())
 }
 
-fn finish(engine: &mut Engine, table: &str) -> Result<()> {
+fn finish(engine: &mut Engine, table: &str, bytes: u64) -> Result<()> {
     schema::add_scan_index(&engine.storage, table)?;
     schema::finish_loading(&engine.storage, table)?;
     engine.loading.remove(table);
-    Ok(())
+    if let Some(known) = engine.tables.get_mut(table) {
+        known.settings.partitions = known.settings.partitions.max(for_bytes(bytes));
+    }
+    engine.refresh(table).map_err(|fault| refusal(table, fault))
 }
 
 /// What the engine says of an item names attributes, never values.

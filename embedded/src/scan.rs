@@ -12,7 +12,9 @@ use dynoxide::storage::compute_hash_prefix;
 use dynoxide::types::AttributeValue;
 use rusqlite::{OptionalExtension, params};
 
-use crate::capacity::admission::run_metered;
+use crate::capacity::admission::{run_demanding, run_metered};
+use crate::capacity::demand::Demand;
+use crate::capacity::partitions::Span;
 use crate::engine::{Engine, quoted};
 use crate::reply::{Answer, Fault};
 
@@ -30,6 +32,8 @@ const UNMEASURED_PAGE_ITEMS: usize = 10_000;
 struct Page {
     items: usize,
     is_last: bool,
+    /// From where it starts to the last item that it holds, in the order of hashes.
+    span: Span,
 }
 
 /// Where a segment begins and ends, in the order of hashes. `first` is a prefix of the first hash, `end` is
@@ -45,7 +49,8 @@ pub(crate) fn scan(engine: &mut Engine, mut request: ScanRequest) -> Answer<Scan
         request.limit.get_or_insert(UNMEASURED_PAGE_ITEMS);
         return run_metered(engine, request);
     };
-    let mut response = run_metered(engine, request)?;
+    let demand = Demand::read(&request.table_name, None).at(Some(page.span));
+    let mut response = run_demanding(engine, request, vec![demand])?;
     if page.is_last && response.scanned_count == page.items {
         response.last_evaluated_key = None;
     }
@@ -117,7 +122,7 @@ fn page(
     limit: Option<usize>,
 ) -> Answer<Page> {
     let sql = format!(
-        "SELECT item_size FROM {} INDEXED BY {} WHERE (hash_prefix, pk, sk) > (?1, ?2, ?3) AND hash_prefix < ?4 \
+        "SELECT item_size, hash_prefix FROM {} INDEXED BY {} WHERE (hash_prefix, pk, sk) > (?1, ?2, ?3) AND hash_prefix < ?4 \
          ORDER BY hash_prefix, pk, sk",
         quoted(table),
         quoted(&format!("{table}::scan"))
@@ -126,18 +131,21 @@ fn page(
     let mut statement = engine.storage.conn().prepare_cached(&sql)?;
     let mut rows = statement.query(params![hash, pk, sk, bounds.end])?;
     let (mut items, mut bytes) = (0, 0);
+    let mut last = hash.to_owned();
+    let part = |items, last: &str| Page { items, is_last: false, span: Span::between(hash, last) };
     while let Some(row) = rows.next()? {
         if limit.is_some_and(|limit| items == limit) {
-            return Ok(Page { items, is_last: false });
+            return Ok(part(items, &last));
         }
         bytes += row.get::<_, i64>(0)?;
         if bytes > PAGE_BYTES && items > 0 {
-            return Ok(Page { items, is_last: false });
+            return Ok(part(items, &last));
         }
+        last.replace_range(.., row.get_ref(1)?.as_str().unwrap_or_default());
         items += 1;
     }
     // DynamoDB doesn't look further than the limit: a page that reaches it may be followed by an empty one.
-    Ok(Page { items, is_last: limit != Some(items) })
+    Ok(Page { is_last: limit != Some(items), ..part(items, &last) })
 }
 
 /// The key of the last item whose hash is below a prefix.

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::capacity::bucket::Rate;
-use crate::capacity::{Meter, Rates};
+use crate::capacity::partitions::{Partitions, for_provisioned, for_warm};
+use crate::capacity::{Direction, Meter, Rates};
 use crate::reply::{Answer, Fault};
 use crate::wire::ARN_PREFIX;
 
@@ -47,6 +48,8 @@ pub(crate) struct Settings {
     /// Whether the table has ever been on demand: only then does it have a BillingModeSummary.
     pub(crate) was_on_demand: bool,
     pub(crate) point_in_time_recovery: Option<PointInTimeRecovery>,
+    /// As many partitions as the provisioned units or the size have ever asked for.
+    pub(crate) partitions: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +74,7 @@ pub(crate) struct Table {
     throughput: Throughput,
     meter: Meter,
     index_meters: HashMap<String, Meter>,
+    pub(crate) partitions: Partitions,
     pub(crate) settings: Settings,
     pub(crate) pending: Option<Pending>,
 }
@@ -93,9 +97,12 @@ impl Table {
         let mut settings = before.as_ref().map(|it| it.settings.clone()).unwrap_or_default();
         settings.grow(&throughput);
         let rates = |index: Option<&str>| throughput.rates(index, &settings);
-        let (meter, mut index_meters, changing) = match before {
-            Some(before) => (before.meter, before.index_meters, before.pending.map(|it| (it, before.throughput))),
-            None => (Meter::new(rates(None), now), HashMap::new(), None),
+        let (meter, mut index_meters, partitions, changing) = match before {
+            Some(before) => {
+                let changing = before.pending.map(|it| (it, before.throughput));
+                (before.meter, before.index_meters, before.partitions, changing)
+            }
+            None => (Meter::new(rates(None), now), HashMap::new(), Partitions::new(1, now), None),
         };
         index_meters.retain(|index, _| throughput.indexes.contains_key(index));
         for index in throughput.indexes.keys() {
@@ -112,6 +119,7 @@ impl Table {
             throughput,
             meter,
             index_meters,
+            partitions,
             settings,
             pending,
         };
@@ -132,6 +140,7 @@ impl Table {
             self.throughput = pending.throughput;
             self.set_rates(pending.until);
         }
+        self.split(now);
     }
 
     pub(crate) fn throughput(&self) -> &Throughput {
@@ -170,6 +179,11 @@ impl Table {
         key.get(&self.hash)
     }
 
+    /// The names of the key attributes.
+    pub(crate) fn key_names(&self) -> Vec<&str> {
+        std::iter::once(&self.hash).chain(&self.range).map(String::as_str).collect()
+    }
+
     /// The key attributes of an item, and nothing else of it.
     pub(crate) fn key_of(&self, item: &HashMap<String, AttributeValue>) -> HashMap<String, AttributeValue> {
         let names = std::iter::once(&self.hash).chain(&self.range);
@@ -181,6 +195,20 @@ impl Table {
         for (index, meter) in &mut self.index_meters {
             meter.set_rates(self.throughput.rates(Some(index), &self.settings), now);
         }
+        self.split(now);
+    }
+
+    /// Brings the table to as many partitions as its size, its units, its warm throughput and, on demand, what it
+    /// has grown to ask for.
+    fn split(&mut self, now: Instant) {
+        let Settings { warm, partitions, .. } = &self.settings;
+        let (warm, mut count) = (*warm, *partitions);
+        count = count.max(for_warm(warm.read as f64, warm.write as f64));
+        if self.throughput.on_demand {
+            let mut second = |direction| self.meter.bucket(direction).units_per_second(now);
+            count = count.max(for_warm(second(Direction::Read), second(Direction::Write)));
+        }
+        self.partitions.split(count);
     }
 }
 
@@ -238,6 +266,9 @@ impl Settings {
     fn grow(&mut self, throughput: &Throughput) {
         let given = |units: Units| if throughput.on_demand { ON_DEMAND_START } else { units };
         self.was_on_demand |= throughput.on_demand;
+        if !throughput.on_demand {
+            self.partitions = self.partitions.max(for_provisioned(throughput.table));
+        }
         self.warm = self.warm.max(given(throughput.table));
         self.warm_indexes.retain(|index, _| throughput.indexes.contains_key(index));
         for (index, units) in &throughput.indexes {

@@ -64,6 +64,12 @@ impl Bucket {
         self.rate
     }
 
+    /// What fills it in a second, as it is now.
+    pub(crate) fn units_per_second(&mut self, now: Instant) -> f64 {
+        self.peaks.roll(now);
+        self.rate.units_per_second(&self.peaks)
+    }
+
     /// Whether something is left, the rule for what has no known cost in advance.
     pub(crate) fn is_positive(&mut self, now: Instant) -> bool {
         self.has_left(0.0, now)

@@ -1,6 +1,7 @@
 //! What a request asks for before it runs.
 
 use super::Direction;
+use super::partitions::Span;
 
 /// Units that a request wants of one table, or of one of its indexes.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,54 +11,28 @@ pub(crate) struct Demand {
     pub(crate) direction: Direction,
     /// The units, as far as they can be known in advance; without them any positive balance will do.
     pub(crate) units: Option<f64>,
+    /// Where in the table, as far as that can be known in advance: without it no partition is asked.
+    pub(crate) span: Option<Span>,
 }
 
 impl Demand {
     pub(crate) fn read(table: &str, index: Option<&str>) -> Self {
-        Self { table: table.to_owned(), index: index.map(str::to_owned), direction: Direction::Read, units: None }
+        let (table, index) = (table.to_owned(), index.map(str::to_owned));
+        Self { table, index, direction: Direction::Read, units: None, span: None }
     }
 
     pub(crate) fn write(table: &str, units: f64) -> Self {
-        Self { table: table.to_owned(), index: None, direction: Direction::Write, units: Some(units) }
+        let table = table.to_owned();
+        Self { table, index: None, direction: Direction::Write, units: Some(units), span: None }
     }
 
-    /// A PartiQL statement. Its key is known only to the engine, so its units are not known in advance.
-    /// `None` for a text that is no statement; the engine will refuse it.
-    pub(crate) fn statement(text: &str) -> Option<Self> {
-        let mut words = text.split_whitespace();
-        let verb = words.next()?.to_ascii_uppercase();
-        let (direction, name) = match verb.as_str() {
-            "SELECT" | "EXISTS(SELECT" => {
-                words.find(|word| word.eq_ignore_ascii_case("FROM"))?;
-                (Direction::Read, words.next()?)
-            }
-            "UPDATE" => (Direction::Write, words.next()?),
-            "INSERT" | "DELETE" => {
-                words.next()?;
-                (Direction::Write, words.next()?)
-            }
-            _ => return None,
-        };
-        let mut names = name.split('.').map(|name| name.trim_matches(['"', '\'']));
-        let table = names.next().filter(|name| !name.is_empty())?.to_owned();
-        let index = names.next().map(str::to_owned);
-        Some(Self { table, index, direction, units: None })
+    /// The same, known to be there.
+    pub(crate) fn at(self, span: Option<Span>) -> Self {
+        Self { span, ..self }
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_statement_names_its_table_and_its_direction() {
-        let of = |text| Demand::statement(text).map(|it| (it.table, it.index, it.direction));
-        let table = || "Orders".to_owned();
-        assert_eq!(of(r#"UPDATE "Orders" SET a = 1 WHERE pk = 'x'"#), Some((table(), None, Direction::Write)));
-        assert_eq!(of("insert into Orders value {'pk': 'x'}"), Some((table(), None, Direction::Write)));
-        assert_eq!(of("DELETE FROM Orders WHERE pk = ?"), Some((table(), None, Direction::Write)));
-        let index = Some("by_day".to_owned());
-        assert_eq!(of(r#"SELECT * FROM "Orders"."by_day""#), Some((table(), index, Direction::Read)));
-        assert_eq!(of("DROP TABLE Orders"), None);
+    /// The units, or the least that they can be.
+    pub(crate) fn least_units(&self) -> f64 {
+        self.units.unwrap_or(self.direction.least_units())
     }
 }

@@ -3,12 +3,14 @@
 //! Writes are admitted when the bucket covers their cost, worked out from the stored and the new item before
 //! anything is written; the response's exact figure is charged afterwards. Reads, writes to indexes and
 //! statements, whose cost nobody knows in advance, are admitted while the balance is positive and may take it
-//! below zero. Not modelled: the limit of a single partition.
+//! below zero. The same holds, beside the table's own units, for the partition that a request works in.
 
 pub(crate) mod admission;
 pub(crate) mod bucket;
 pub(crate) mod demand;
+pub(crate) mod partitions;
 pub(crate) mod report;
+pub(crate) mod statement;
 
 use tokio::time::Instant;
 
@@ -64,34 +66,49 @@ impl Meter {
     }
 }
 
+/// What a request came up against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Limit {
+    /// The units of the whole table or index.
+    Whole(Rate),
+    /// Those of one partition. AWS: "Diagnosing throttling"; the exception is that of the billing mode.
+    Partition { on_demand: bool },
+}
+
 /// The refusal of a request for units that are not there. `resource` is the ARN of what lacks them.
-pub(crate) fn throttled(resource: &str, direction: Direction, rate: Rate) -> Fault {
+pub(crate) fn throttled(resource: &str, direction: Direction, limit: Limit) -> Fault {
     let of_index = resource.contains("/index/");
     let kind = if of_index { "Index" } else { "Table" };
     let way = match direction {
         Direction::Read => "Read",
         Direction::Write => "Write",
     };
-    let (code, message, cause) = match rate {
-        Rate::Provisioned(_) if of_index => (
+    let (code, message, cause) = match limit {
+        Limit::Whole(Rate::Provisioned(_)) if of_index => (
             "ProvisionedThroughputExceededException",
             "The level of configured provisioned throughput for one or more global secondary indexes of the \
              table was exceeded. Consider increasing your provisioning level for the under-provisioned global \
              secondary indexes with the UpdateTable API",
             "ProvisionedThroughputExceeded",
         ),
-        Rate::Provisioned(_) => (
+        Limit::Whole(Rate::Provisioned(_)) => (
             "ProvisionedThroughputExceededException",
             "The level of configured provisioned throughput for the table was exceeded. Consider increasing \
              your provisioning level with the UpdateTable API.",
             "ProvisionedThroughputExceeded",
         ),
-        Rate::OnDemand { limit: Some(_), .. } => (
+        Limit::Whole(Rate::OnDemand { limit: Some(_), .. }) => (
             "ThrottlingException",
             "Throughput exceeds the maximum OnDemandThroughput configured on table or index",
             "MaxOnDemandThroughputExceeded",
         ),
-        Rate::OnDemand { limit: None, .. } => (
+        Limit::Partition { on_demand: false } => (
+            "ProvisionedThroughputExceededException",
+            "The level of configured provisioned throughput for one or more partitions of the table was exceeded. \
+             Consider distributing requests more evenly over the partition keys of the table.",
+            "KeyRangeThroughputExceeded",
+        ),
+        Limit::Whole(Rate::OnDemand { limit: None, .. }) | Limit::Partition { on_demand: true } => (
             "ThrottlingException",
             "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling \
              your table or index so please try again shortly. If exceptions persist, check if you have a hot \

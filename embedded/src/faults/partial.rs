@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::refusals::of_table;
 use crate::Embedded;
 use crate::capacity::Direction;
-use crate::capacity::demand::Demand;
+use crate::capacity::statement::Statement;
 use crate::reply::Reply;
 
 /// A batch in two: what the database is asked, and what it won't see.
@@ -126,8 +126,8 @@ fn statements(mut body: Value, mut chosen: impl FnMut() -> bool) -> Option<Split
         return None;
     }
     let refusals = out.into_iter().map(|(position, statement)| {
-        let demand = statement["Statement"].as_str().and_then(Demand::statement);
-        let table = demand.map(|demand| demand.table).unwrap_or_default();
+        let known = statement["Statement"].as_str().and_then(Statement::read);
+        let table = known.map(|known| known.table).unwrap_or_default();
         let error =
             json!({ "Code": "ThrottlingError", "Message": "Throughput exceeds the current capacity of your table" });
         (position, json!({ "Error": error, "TableName": table }))

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use crate::capacity::bucket::Rate;
-use crate::capacity::demand::Demand;
-use crate::capacity::{Direction, throttled as throttled_by};
+use crate::capacity::statement::Statement;
+use crate::capacity::{Direction, Limit, throttled as throttled_by};
 use crate::reply::{Fault, Reply};
 use crate::wire::ARN_PREFIX;
 
@@ -25,7 +25,7 @@ pub(crate) fn throttled(operation: &str, body: &[u8], on_demand: bool) -> Reply 
 /// The refusal of one table.
 pub(crate) fn of_table(table: &str, direction: Direction, on_demand: bool) -> Fault {
     let rate = if on_demand { Rate::OnDemand { start: 0.0, limit: None } } else { Rate::Provisioned(0.0) };
-    throttled_by(&format!("{ARN_PREFIX}table/{table}"), direction, rate)
+    throttled_by(&format!("{ARN_PREFIX}table/{table}"), direction, Limit::Whole(rate))
 }
 
 /// The two answers of a service that can't just now ("Common errors").
@@ -50,8 +50,8 @@ fn taken_from(operation: &str, body: &Value) -> Option<(String, Direction)> {
         "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems" => Direction::Write,
         "ExecuteStatement" | "BatchExecuteStatement" | "ExecuteTransaction" => {
             let first = ["Statements", "TransactStatements"].iter().find_map(|list| body[list].get(0));
-            let demand = Demand::statement(first.unwrap_or(body)["Statement"].as_str()?)?;
-            return Some((demand.table, demand.direction));
+            let statement = Statement::read(first.unwrap_or(body)["Statement"].as_str()?)?;
+            return Some((statement.table, statement.direction));
         }
         _ => return None,
     };

@@ -10,6 +10,7 @@ mod faults;
 mod items;
 mod load;
 mod objects;
+mod partitions;
 mod scans;
 mod serve;
 mod streams;
