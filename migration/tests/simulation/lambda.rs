@@ -1,0 +1,205 @@
+//! The functions as Lambda runs them: each invocation with services of its own, killed at any of its requests, out of
+//! time, delivered twice; and the process around all of them, which may die.
+
+use std::ops::AddAssign;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use asl::interpret::{Call, TaskCall, TaskFailure, Tasks};
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use embedded::{Cut, Faults, Weather};
+use migration::transform::Functions;
+use migration::{Ledger, Services, Task};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::clock;
+use crate::scenario::Hazards;
+use crate::wire::{Traffic, Wire};
+use crate::world::{LEDGER, World};
+
+/// Two workers on one segment take each other's checkpoint for their own as long as checkpoints are put without a
+/// condition.
+const CHECKPOINTS_ARE_CONDITIONAL: bool = false;
+
+/// A Lambda function's time.
+const WHOLE_TIME: Duration = Duration::from_secs(900);
+
+/// How often each hazard was met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Met {
+    pub(crate) faults: u64,
+    pub(crate) killed: u64,
+    pub(crate) timed_out: u64,
+    pub(crate) hurried: u64,
+    pub(crate) doubled: u64,
+    pub(crate) stepped: u64,
+    pub(crate) died: u64,
+    pub(crate) expired: u64,
+}
+
+impl AddAssign for Met {
+    fn add_assign(&mut self, other: Self) {
+        self.faults += other.faults;
+        self.killed += other.killed;
+        self.timed_out += other.timed_out;
+        self.hurried += other.hurried;
+        self.doubled += other.doubled;
+        self.stepped += other.stepped;
+        self.died += other.died;
+        self.expired += other.expired;
+    }
+}
+
+/// The functions of one attempt at a run. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Lambda {
+    world: Arc<World>,
+    traffic: Arc<Traffic>,
+    weather: Weather,
+    hazards: Hazards,
+    alive: TaskTracker,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    random: StdRng,
+    met: Met,
+    kills: Vec<AbortHandle>,
+    weathers: Vec<Faults>,
+}
+
+/// What an invocation is in for.
+struct Luck {
+    seed: u64,
+    cut: Option<(u64, Cut)>,
+    time: Duration,
+}
+
+impl Lambda {
+    pub(crate) fn new(world: Arc<World>, traffic: Arc<Traffic>, weather: Weather, hazards: Hazards, seed: u64) -> Self {
+        let random = StdRng::seed_from_u64(seed);
+        let state = State { random, met: Met::default(), kills: Vec::new(), weathers: Vec::new() };
+        Self { world, traffic, weather, hazards, alive: TaskTracker::new(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Waits until no invocation is left.
+    pub(crate) async fn settle(&self) {
+        self.alive.close();
+        self.alive.wait().await;
+    }
+
+    /// Ends all invocations where they stand.
+    pub(crate) async fn die(&self) {
+        self.state.lock().unwrap().kills.iter().for_each(AbortHandle::abort);
+        self.settle().await;
+    }
+
+    pub(crate) fn met(&self) -> Met {
+        let state = self.state.lock().unwrap();
+        Met { faults: state.weathers.iter().map(Faults::met).sum(), ..state.met }
+    }
+
+    /// Begins an invocation; its answer goes to `answers`, unless it is killed with the process.
+    fn begin(&self, task: Task, payload: Value, answers: mpsc::UnboundedSender<Result<Value, TaskFailure>>) {
+        let luck = self.luck();
+        let this = self.clone();
+        let work = self.alive.spawn(async move {
+            let answer = this.invocation(task, payload, luck).await;
+            // Nobody listens to the second of two, or to one whose execution has ended.
+            let _ = answers.send(answer);
+        });
+        self.state.lock().unwrap().kills.push(work.abort_handle());
+    }
+
+    fn luck(&self) -> Luck {
+        let state = &mut *self.state.lock().unwrap();
+        let hazards = self.hazards;
+        let random = &mut state.random;
+        if random.random_bool(hazards.stepped) {
+            clock::step(random.random_range(-3_600_000..3_600_000));
+            state.met.stepped += 1;
+        }
+        let cut = random.random_bool(hazards.killed).then(|| {
+            let cut = if random.random_bool(0.5) { Cut::Before } else { Cut::After };
+            (random.random_range(0..25), cut)
+        });
+        // Workers begin no page in their last minute.
+        let hurried = Duration::from_millis(60_000 + random.random_range(10..600));
+        let is_hurried = random.random_bool(hazards.hurried);
+        state.met.hurried += u64::from(is_hurried);
+        let time = if is_hurried { hurried } else { WHOLE_TIME };
+        Luck { seed: random.random(), cut, time }
+    }
+
+    async fn invocation(&self, task: Task, payload: Value, luck: Luck) -> Result<Value, TaskFailure> {
+        let faults = Faults::new(luck.seed, self.weather.clone());
+        if let Some((number, cut)) = luck.cut {
+            faults.cut_off_at(number, cut);
+        }
+        self.state.lock().unwrap().weathers.push(faults.clone());
+        let services = self.services(task, &faults);
+        let deadline = Instant::now() + luck.time;
+        tokio::select! {
+            biased;
+            answer = task.run(&services, payload, Some(deadline)) => answer.map_err(|error| {
+                let name = error.kind().name();
+                let cause = json!({ "errorType": name, "errorMessage": error.to_string() });
+                TaskFailure::new(name, cause.to_string())
+            }),
+            () = faults.cut_off() => {
+                self.state.lock().unwrap().met.killed += 1;
+                Err(TaskFailure::new("Lambda.Unknown", "the sandbox was killed"))
+            }
+            () = tokio::time::sleep_until(deadline) => {
+                self.state.lock().unwrap().met.timed_out += 1;
+                Err(TaskFailure::new("Sandbox.Timedout", "the sandbox's time is up"))
+            }
+        }
+    }
+
+    fn services(&self, task: Task, faults: &Faults) -> Services {
+        let wire = Wire::new(self.traffic.clone(), task, faults.clone());
+        let database = &self.world.database;
+        let config = migration::client_config(database.client_builder());
+        let client = Client::from_conf(config.http_client(wire.to(database.faulty_http_client(faults))).build());
+        Services::new(client.clone(), Ledger::new(client, LEDGER), Functions::new(), clock::now)
+    }
+
+    fn is_doubled(&self) -> bool {
+        let state = &mut *self.state.lock().unwrap();
+        let is_doubled = state.random.random_bool(self.hazards.doubled) && CHECKPOINTS_ARE_CONDITIONAL;
+        state.met.doubled += u64::from(is_doubled);
+        is_doubled
+    }
+}
+
+#[async_trait]
+impl Tasks for Lambda {
+    async fn run(&self, call: TaskCall) -> Result<Value, TaskFailure> {
+        let Call::Lambda { function, payload } = call.call else {
+            return Err(TaskFailure::new("States.Runtime", "the document calls no other service"));
+        };
+        let task = Task::of_function_arn(&function).expect("the document calls tasks only");
+        if task == Task::Restore && !CHECKPOINTS_ARE_CONDITIONAL {
+            // As the local engines do: nobody may write any more when the capacity goes back.
+            self.settle().await;
+        }
+        let (answers, mut answered) = mpsc::unbounded_channel();
+        if self.is_doubled() {
+            self.begin(task, payload.clone(), answers.clone());
+        }
+        self.begin(task, payload, answers);
+        match answered.recv().await {
+            Some(answer) => answer,
+            // It died with the process, and so does whoever waits here.
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The guards, taken away one at a time: a saboteur on the wire makes the migration behave as if its code lacked
+//! one, and the simulation has to notice.
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::config::http::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use migration::Task;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::model::Promise;
+use crate::world::{LEDGER, TABLE};
+
+pub(crate) type Answer = Result<HttpResponse, ConnectorError>;
+
+/// A guard that is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    /// Writes carry no condition (R2).
+    Conditions,
+    /// A write counts as done before it is: so the checkpoint runs ahead (R7).
+    EarlyAnswers,
+    /// A write that was throttled, or met a failing service, counts as done (R8).
+    Retries,
+    /// A page without its cursor ends the segment (R1).
+    Cursors,
+    /// The capacity isn't put back (R12).
+    Restore,
+    /// What stood before isn't written down first (R12).
+    CapacityNote,
+    /// Items that can't be migrated are not recorded (R19).
+    FailureEntries,
+    /// Checkpoints are not kept: what is counted is not what was done (R7).
+    Checkpoints,
+}
+
+/// A request on its way.
+pub(crate) struct Passage<'p> {
+    pub(crate) task: Task,
+    pub(crate) operation: &'p str,
+    pub(crate) body: &'p mut Value,
+}
+
+/// Where a request goes instead of to the database.
+pub(crate) enum Detour {
+    /// It is answered, and goes nowhere.
+    Nowhere,
+    /// It is answered, and done a little later, if whoever asked lives so long.
+    Later,
+}
+
+impl Sabotage {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Conditions,
+        Self::EarlyAnswers,
+        Self::Retries,
+        Self::Cursors,
+        Self::Restore,
+        Self::CapacityNote,
+        Self::FailureEntries,
+        Self::Checkpoints,
+    ];
+
+    /// The promises that nobody can keep without the guard: each of them has to be found broken.
+    pub(crate) fn breaks(self) -> &'static [Promise] {
+        match self {
+            Self::Conditions => &[Promise::LiveWrites, Promise::Deleted],
+            Self::EarlyAnswers | Self::Retries | Self::Cursors => &[Promise::Complete],
+            Self::Restore | Self::CapacityNote => &[Promise::Capacity],
+            Self::FailureEntries => &[Promise::Books],
+            Self::Checkpoints => &[Promise::Ends],
+        }
+    }
+
+    /// What it does to a request.
+    pub(crate) fn before(self, passage: &mut Passage<'_>) -> Option<Detour> {
+        let Passage { task, operation, body } = passage;
+        let is_write = is_write_of_an_item(operation, body);
+        let entry = entry_of(body);
+        match self {
+            Self::Conditions if is_write => {
+                strip_condition(body);
+                None
+            }
+            Self::EarlyAnswers if is_write => Some(Detour::Later),
+            Self::Restore if *operation == "UpdateTable" && *task == Task::Restore => Some(Detour::Nowhere),
+            Self::CapacityNote if entry == "capacity" && *operation == "PutItem" => Some(Detour::Nowhere),
+            Self::FailureEntries if entry.starts_with("failure#") && *operation == "PutItem" => Some(Detour::Nowhere),
+            Self::Checkpoints if entry.starts_with("segment#") && *operation != "GetItem" => Some(Detour::Nowhere),
+            _ => None,
+        }
+    }
+
+    /// What it makes of an answer; nothing where it leaves it.
+    pub(crate) fn after(self, operation: &str, body: &Value, answer: &Answer) -> Option<HttpResponse> {
+        match (self, answer) {
+            (Self::Retries, Ok(answer)) if is_write_of_an_item(operation, body) => {
+                let text = std::str::from_utf8(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
+                let refused =
+                    answer.status().as_u16() >= 500 || text.contains("Throttling") || text.contains("Throughput");
+                (refused && answer.status().as_u16() != 200).then(|| done(json!({})))
+            }
+            (Self::Cursors, Ok(answer)) if operation == "Scan" => {
+                let mut page: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
+                page.as_object_mut()?.remove("LastEvaluatedKey")?;
+                Some(done(page))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Detour {
+    pub(crate) fn take(self, late: &mut JoinSet<()>, inner: SharedHttpConnector, request: HttpRequest) -> Answer {
+        if let Self::Later = self {
+            late.spawn(async move {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                let _ = inner.call(request).await;
+            });
+        }
+        Ok(done(json!({})))
+    }
+}
+
+fn done(body: Value) -> HttpResponse {
+    HttpResponse::new(200_u16.try_into().expect("200 is a status"), body.to_string().into())
+}
+
+fn is_write_of_an_item(operation: &str, body: &Value) -> bool {
+    body["TableName"] == TABLE && ["UpdateItem", "DeleteItem"].contains(&operation)
+}
+
+/// The ledger's entry that a request is about.
+fn entry_of(body: &Value) -> String {
+    let entry = if body["TableName"] == LEDGER { body["Item"].get("entry").or(body["Key"].get("entry")) } else { None };
+    entry.and_then(|entry| entry["S"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// Takes the condition out, and the names and values that nothing else uses.
+fn strip_condition(body: &mut Value) {
+    let Some(request) = body.as_object_mut() else { return };
+    request.remove("ConditionExpression");
+    let update = request.get("UpdateExpression").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let words: Vec<_> = update.split(|c: char| !c.is_alphanumeric() && !"#:_".contains(c)).collect();
+    for member in ["ExpressionAttributeNames", "ExpressionAttributeValues"] {
+        let Some(used) = request.get_mut(member).and_then(Value::as_object_mut) else { continue };
+        used.retain(|name, _| words.contains(&name.as_str()));
+        if used.is_empty() {
+            request.remove(member);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! One seed: its scenario played from the beginning to the verdict, on one thread, in virtual time.
+
+use std::sync::{Arc, LazyLock, Mutex};
+use std::time::Duration;
+
+use asl::StateMachine;
+use asl::interpret::{Execution, Interpreter, MemoryObjects, TokioClock};
+use aws_sdk_dynamodb::Client;
+use embedded::{Faults, Weather};
+use migration::plan::Plan;
+use migration::summary::{self, Status, Summary};
+use migration::{Kind, workflow};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::application::Actor;
+use crate::clock;
+use crate::judge::{End, judge};
+use crate::lambda::{Lambda, Met};
+use crate::model::{Broken, Model};
+use crate::sabotage::Sabotage;
+use crate::scenario::{Hazards, Scenario};
+use crate::wire::Traffic;
+use crate::world::World;
+
+/// Attempts at a run in the scenario's weather. One in calm weather follows, and has to succeed.
+const ROUGH_ATTEMPTS: u32 = 3;
+
+/// A run ends within hours of virtual time: Restore alone is tried for five.
+const LONGEST: Duration = Duration::from_secs(48 * 3_600);
+
+static DOCUMENT: LazyLock<Arc<StateMachine>> =
+    LazyLock::new(|| Arc::new(workflow::in_place().expect("the document is valid")));
+
+/// What a seed has come to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Verdict {
+    pub(crate) broken: Vec<Broken>,
+    /// A number for all that has happened.
+    pub(crate) trace: u64,
+    pub(crate) met: Met,
+    pub(crate) requests: u64,
+    pub(crate) conflicts: u64,
+    pub(crate) changes: u64,
+}
+
+/// Plays a seed.
+pub(crate) fn play(seed: u64, sabotage: Option<Sabotage>) -> Verdict {
+    // The jitter of retries is drawn from the thread's own generator.
+    fastrand::seed(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
+    runtime.expect("a runtime starts").block_on(course(Scenario::draw(seed), sabotage))
+}
+
+async fn course(scenario: Scenario, sabotage: Option<Sabotage>) -> Verdict {
+    let world = World::new(&scenario).await;
+    let traffic = Arc::new(Traffic::new(sabotage, scenario.page_items));
+    let model = Mutex::new(Model::new(scenario.migration, &scenario.items));
+    let latency = Weather { latency: scenario.weather.latency.clone(), ..Weather::default() };
+    let faults = Faults::new(scenario.seed, latency);
+    let config = migration::client_config(world.database.client_builder());
+    let client = Client::from_conf(config.http_client(world.database.faulty_http_client(&faults)).build());
+    let actors = (0..scenario.actors).map(|number| Actor::new(number, &scenario, &client, &model));
+    let application = futures_util::future::join_all(actors.map(|actor| actor.work(scenario.operations)));
+    let migration = attempts(&scenario, &world, &traffic);
+    let (_, (end, met)) = futures_util::future::join(application, migration).await;
+    let mut model = model.into_inner().unwrap();
+    let broken = judge(&scenario, &world, &mut model, &end).await;
+    let conflicts = end.report.map_or(0, |report| report.counts.conflicts);
+    Verdict { broken, trace: traffic.trace(), met, requests: traffic.requests(), conflicts, changes: model.changes }
+}
+
+/// Runs the migration, and resumes it until it has ended for good.
+async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic>) -> (End, Met) {
+    let random = &mut StdRng::seed_from_u64(scenario.seed);
+    let (mut met, mut plan) = (Met::default(), world.plan.clone());
+    for number in 1.. {
+        let is_last = number > ROUGH_ATTEMPTS;
+        let (weather, hazards) = match is_last {
+            false => (scenario.weather.clone(), scenario.hazards),
+            true => (Weather::default(), Hazards::NONE),
+        };
+        let requests = |random: &mut StdRng| random.random_range(0..150);
+        let dies_in = random.random_bool(hazards.dies).then(|| requests(random));
+        let expires_in = random.random_bool(hazards.expires).then(|| requests(random));
+        traffic.begin(dies_in, expires_in);
+        let lambda = Lambda::new(world.clone(), traffic.clone(), weather, hazards, random.random());
+        let has_died = attempt(&plan, traffic, &lambda, random.random()).await;
+        met += lambda.met();
+        met.died += u64::from(has_died);
+        met.expired += u64::from(traffic.has_expired());
+        let report = summary::read(&world.ledger, &plan.run).await.expect("the ledger is there");
+        let report = report.filter(|report| report.attempt == plan.attempt);
+        if is_last || !has_died && report.as_ref().is_some_and(has_ended_for_good) {
+            return (End { report, attempts: number }, met);
+        }
+        tokio::time::sleep(Duration::from_secs(random.random_range(0..60))).await;
+        plan = world.next_plan().await;
+    }
+    unreachable!("the last attempt returns")
+}
+
+/// One execution; tells whether its process died.
+async fn attempt(plan: &Plan, traffic: &Traffic, lambda: &Lambda, seed: u64) -> bool {
+    let input = serde_json::to_value(plan).expect("a plan is plain data");
+    let interpreter = Interpreter::new(DOCUMENT.clone(), lambda.clone()).expect("the document is supported");
+    let interpreter = interpreter.objects(MemoryObjects::new()).clock(TokioClock::starting_at(clock::now())).seed(seed);
+    let execution = interpreter.run(Execution::new(plan.run.to_string(), input));
+    tokio::select! {
+        biased;
+        () = traffic.death() => {
+            lambda.die().await;
+            true
+        }
+        _ = execution => {
+            lambda.settle().await;
+            false
+        }
+        () = tokio::time::sleep(LONGEST) => {
+            lambda.die().await;
+            false
+        }
+    }
+}
+
+/// Whether resuming it could change nothing.
+fn has_ended_for_good(report: &Summary) -> bool {
+    let is_hopeless = |error: &str| error == Kind::TooManyFailedItems.name();
+    report.status == Status::Succeeded || report.failure.as_ref().is_some_and(|failure| is_hopeless(&failure.error))
+}
