@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::control;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::plan::{Plan, RunId};
@@ -62,14 +61,12 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
     })
 }
 
-/// Writes the plan. Of the attempt before, the checkpoints stay, and how it ended goes: its report, its error, and what
-/// asked it to stop.
+/// Writes the plan. Of the attempt before, the checkpoints stay, and how it ended goes: its report and its error.
 async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
     if plan.attempt == 1 {
         return ledger.put_first(&plan.run, Entry::Plan, plan).await.map(drop);
     }
     ledger.put(&plan.run, Entry::Plan, plan).await?;
     ledger.delete(&plan.run, Entry::Report).await?;
-    ledger.delete(&plan.run, Entry::WorkerError).await?;
-    control::begin(ledger, &plan.run).await
+    ledger.delete(&plan.run, Entry::WorkerError).await
 }
