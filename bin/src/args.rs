@@ -1,10 +1,11 @@
 //! Flags as they are typed.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
-use migration::definition::{TableName, TotalSegments};
+use migration::definition::{Percentage, TableName, TotalSegments};
 
 /// Change every item of a DynamoDB table, safely, while it is in use
 ///
@@ -24,8 +25,16 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Say how far a run is, or how it has ended
     Status(SomeRunArgs),
-    /// Follow a run on AWS to its end, from any terminal
+    /// Follow a run to its end, from any terminal
     Watch(SomeRunArgs),
+    /// Ask a run to end in order, and follow it until it has: pages under way are finished, capacity is put back
+    Stop(StopArgs),
+    /// Give a run another budget of write and read units while it goes on
+    Throttle(ThrottleArgs),
+    /// Hold a run still until `go-on`: its workers finish what they have sent, and begin nothing
+    Pause(RunArgs),
+    /// Let a run that was paused go on
+    GoOn(RunArgs),
     /// Go on with a run of this machine that was stopped, failed or killed: what is done is not read again
     Resume(ResumeArgs),
     /// Put back the capacity that a run has raised and, because it was cut off, not put back
@@ -61,6 +70,17 @@ pub(crate) struct MigrateArgs {
     /// Write units to raise it to [default: the migration's, or 4000]
     #[arg(long, value_name = "UNITS", requires = "prewarm", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) prewarm_wcu: Option<u32>,
+    /// Write units a second that the run may take, all of its workers together; `throttle` changes it while it goes on
+    /// [default: the migration's, or its share]
+    #[arg(long, value_name = "N")]
+    pub(crate) write_units: Option<NonZeroU32>,
+    /// Read units a second, likewise
+    #[arg(long, value_name = "N")]
+    pub(crate) read_units: Option<NonZeroU32>,
+    /// The share of the table's own units that it may take where no units are named, above 0, up to 100; the rest is
+    /// left to others [default: the migration's, or 75]
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = share)]
+    pub(crate) share: Option<Percentage>,
     /// How many segments are worked at a time [default: 4 for each processor; 100 on Step Functions, where each is a
     /// Lambda function at work: an account starts with 1000 of them, for all that it does]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -156,6 +176,35 @@ pub(crate) struct RunArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(crate) struct StopArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// On Step Functions: stop the execution and its children at once, instead of asking them; the stack's rule puts the
+    /// capacity back
+    #[arg(long)]
+    pub(crate) now: bool,
+    /// What to write to stdout
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(id = "budget", required = true, multiple = true, args = ["write_units", "read_units", "default"])]
+pub(crate) struct ThrottleArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Write units a second, for all workers of the run together
+    #[arg(long, value_name = "N")]
+    pub(crate) write_units: Option<NonZeroU32>,
+    /// Read units a second, likewise
+    #[arg(long, value_name = "N")]
+    pub(crate) read_units: Option<NonZeroU32>,
+    /// What the run began with
+    #[arg(long, conflicts_with_all = ["write_units", "read_units"])]
+    pub(crate) default: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct SomeRunArgs {
     /// The run, as its first lines and its report name it [default: the newest]
     pub(crate) run: Option<String>,
@@ -187,6 +236,12 @@ pub(crate) struct ExportArgs {
     /// The table to write out
     #[arg(long, value_name = "NAME")]
     pub(crate) table: String,
+}
+
+fn share(text: &str) -> Result<Percentage, String> {
+    let share = text.parse().ok().and_then(|share: f64| Percentage::try_from(share).ok());
+    let share = share.filter(|share| *share > Percentage::ZERO);
+    share.ok_or_else(|| "expected a percentage above 0, up to 100".into())
 }
 
 #[cfg(test)]

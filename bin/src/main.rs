@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::commands::{export, failures, migrate, restore, resume, serve, status, watch};
+use crate::commands::{control, export, failures, migrate, restore, resume, serve, status, stop, watch};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,6 +25,10 @@ async fn main() -> ExitCode {
         None => migrate::migrate(args.migrate).await,
         Some(Command::Status(args)) => status::status(args).await,
         Some(Command::Watch(args)) => watch::watch(args).await,
+        Some(Command::Stop(args)) => stop::stop(args).await,
+        Some(Command::Throttle(args)) => control::throttle(args).await,
+        Some(Command::Pause(args)) => control::pause(args).await,
+        Some(Command::GoOn(args)) => control::go_on(args).await,
         Some(Command::Resume(args)) => resume::resume(args).await,
         Some(Command::Restore(args)) => restore::restore(args).await,
         Some(Command::Failures(args)) => failures::failures(args).await,

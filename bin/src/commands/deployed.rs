@@ -9,15 +9,15 @@ use migration::capacity;
 use migration::cost::Prices;
 use migration::definition::Definition;
 use migration::dry_run::dry_run;
-use migration::plan::{self, Engine, Plan};
+use migration::plan::{self, Engine, Plan, RunId};
 use migration::table::Table;
 use migration::transform::{Functions, Run, Transform};
 use serde_json::json;
 
 use crate::args::{MigrateArgs, Output};
 use crate::commands::estimate::Estimate;
+use crate::commands::follow::{self, CtrlC};
 use crate::commands::migrate::first_contact;
-use crate::commands::watch::{self, to_its_end};
 use crate::commands::{dry_run as dry, raised};
 use crate::engine::step_functions::{Deployed, Target, input};
 use crate::errors::{CliError, Ended};
@@ -77,18 +77,21 @@ async fn begin(
 ) -> Result<Ended, CliError> {
     // From here on Ctrl-C ends nothing in between.
     let mut signals = Signals::listen()?;
-    deployed.start(&plan.run, input).await?;
-    let (run, execution) = (&plan.run, deployed.execution_arn(&plan.run));
+    deployed.start(plan, input).await?;
+    let (run, execution) = (&plan.run, deployed.execution_arn(plan));
     if args.detach {
         return detached(&deployed, plan, target, args.output);
     }
     show::line(format_args!("run {run} has begun: {}", execution.console()));
-    show::line(format_args!("Ctrl-C only stops following it; `{}` follows it again", watch::command(run, target)));
-    to_its_end(deployed, plan, target, prices, args.output, &mut signals).await
+    show::line(format_args!(
+        "Ctrl-C stops it in order, a second one leaves at once; `{}` follows it from anywhere",
+        target.command("watch", run)
+    ));
+    follow::deployed(deployed, plan, target, CtrlC::Stops, &mut signals).await?.report(plan, prices, args.output).await
 }
 
 fn detached(deployed: &Deployed, plan: &Plan, target: &Target, output: Output) -> Result<Ended, CliError> {
-    let execution = deployed.execution_arn(&plan.run);
+    let execution = deployed.execution_arn(plan);
     match output {
         Output::Text => show::output(format_args!("{execution}\n{}", execution.console()))?,
         Output::Json => show::output(json!({
@@ -101,7 +104,7 @@ fn detached(deployed: &Deployed, plan: &Plan, target: &Target, output: Output) -
             "account": deployed.stack.account,
         }))?,
     }
-    show::line(format_args!("run {} has begun; `{}` follows it", plan.run, watch::command(&plan.run, target)));
+    show::line(format_args!("run {} has begun; `{}` follows it", plan.run, target.command("watch", &plan.run)));
     Ok(Ended::Done)
 }
 
@@ -122,12 +125,10 @@ fn say_where(deployed: &Deployed, target: &Target, only_reads: bool) {
 async fn refuse_beside_another(deployed: &Deployed) -> Result<(), CliError> {
     let running = Some(aws_sdk_sfn::types::ExecutionStatus::Running);
     let Some(other) = deployed.newest_executions(running, 1).await?.into_iter().next() else { return Ok(()) };
-    let stack = &deployed.stack.name;
+    let (stack, run) = (&deployed.stack.name, RunId::of_execution(&other.name));
     Err(CliError::usage(format!(
-        "run {} is still under way on stack {stack}; `run watch {}` follows it to its end, and its page in the console can \
-         stop it: {}",
-        other.name,
-        other.name,
+        "run {run} is still under way on stack {stack}; `run watch {run}` follows it to its end, `run stop {run}` ends it \
+         in order: {}",
         deployed.stack.machine.execution(&other.name).console()
     )))
 }

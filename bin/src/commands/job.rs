@@ -1,16 +1,17 @@
 //! A run in this process, from its plan to its report.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use migration::capacity::{self, Capacity};
 use migration::cost::Prices;
-use migration::plan::{Engine, Plan};
+use migration::plan::{Engine, Plan, RunId};
 use migration::prewarm::{self, Raised};
 use migration::summary::{SoFar, Summary};
 use migration::table::Table;
-use migration::{Kind, Services, Stop, local, summary};
+use migration::{Kind, Ledger, Services, Stop, control, local, summary};
 
 use crate::args::Output;
 use crate::commands::conclude::conclude;
@@ -20,6 +21,9 @@ use crate::errors::{CliError, Ended};
 use crate::progress::LocalProgress;
 use crate::signals::Signals;
 use crate::{report, show};
+
+/// Between two looks at what is asked of the run.
+const HEED: Duration = Duration::from_millis(500);
 
 /// Whether a run begins, or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +72,7 @@ impl Job {
         };
         let ran = tokio::select! {
             ran = run => ran,
-            () = stopped_twice(signals, stop, &progress) => {
+            () = stopped_twice(signals, stop, &self, &progress) => {
                 progress.finish();
                 return Err(self.ended_at_once());
             }
@@ -144,10 +148,24 @@ impl Job {
     }
 }
 
-/// The first Ctrl-C stops in order; this ends with the second.
-async fn stopped_twice(mut signals: Signals, stop: Stop, progress: &LocalProgress) {
-    signals.next().await;
+/// The first Ctrl-C stops in order, and so does `run stop`; this ends with a Ctrl-C after that.
+async fn stopped_twice(mut signals: Signals, stop: Stop, job: &Job, progress: &LocalProgress) {
+    let by = tokio::select! {
+        () = signals.next() => "stopping",
+        () = asked_to_stop(&job.ledger.ledger, &job.plan.run) => "asked to stop",
+    };
     stop.request();
-    progress.say("stopping: pages under way are finished, and capacity is put back; Ctrl-C again ends at once");
+    progress.say(&format!("{by}: pages under way are finished, and capacity is put back; Ctrl-C again ends at once"));
     signals.next().await;
+}
+
+/// Waits until somebody asks through the ledger. What its workers notice with a lease, a backup that is waited for
+/// doesn't.
+async fn asked_to_stop(ledger: &Ledger, run: &RunId) {
+    loop {
+        tokio::time::sleep(HEED).await;
+        if control::read(ledger, run).await.is_ok_and(|asked| asked.stop) {
+            return;
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use migration::cost::Prices;
-use migration::definition::{Definition, Prewarm, WriteRequests};
+use migration::definition::{Budget, Definition, Prewarm, WriteRequests};
 use migration::plan::{Engine, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
@@ -72,6 +72,12 @@ fn definition(args: &MigrateArgs) -> Result<Definition, CliError> {
             WritesArg::Batched => WriteRequests::Batched,
         };
     }
+    let budget = definition.budget;
+    definition.budget = Budget {
+        share: args.share.unwrap_or(budget.share),
+        write_units: args.write_units.or(budget.write_units),
+        read_units: args.read_units.or(budget.read_units),
+    };
     if args.prewarm {
         let Prewarm { read_units, write_units } = definition.prewarm.unwrap_or(Prewarm::DEFAULT);
         definition.prewarm = Some(Prewarm {

@@ -1,5 +1,8 @@
 //! Tables that runs have left raised: they cost money every hour, so the next run says so.
 
+use std::collections::HashSet;
+
+use aws_sdk_sfn::types::ExecutionStatus;
 use migration::capacity::Capacity;
 use migration::definition::TableName;
 use migration::plan::{self, Engine, RunId};
@@ -36,8 +39,12 @@ pub(crate) async fn warn_of_tables_left_by(deployed: &Deployed) -> Result<(), Cl
     warn_of_tables().await?;
     let ledger = deployed.ledger();
     let runs = deployed.newest_executions(None, LOOKED_AT_AWAY).await?.into_iter();
-    let ended = runs.filter(|execution| execution.status != aws_sdk_sfn::types::ExecutionStatus::Running);
-    for run in ended.map(|execution| RunId::named(&execution.name)) {
+    let (under_way, ended): (Vec<_>, Vec<_>) = runs
+        .map(|execution| (RunId::of_execution(&execution.name), execution.status))
+        .partition(|(_, status)| *status == ExecutionStatus::Running);
+    // A run of several attempts is asked after once, and not while one of them goes on.
+    let mut seen: HashSet<_> = under_way.into_iter().map(|(run, _)| run).collect();
+    for run in ended.into_iter().map(|(run, _)| run).filter(|run| seen.insert(run.clone())) {
         let left: Result<_, Error> = prewarm::still_raised(&ledger, &run).await;
         if let Some(before) = left? {
             show::line(format_args!(

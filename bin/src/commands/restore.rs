@@ -1,7 +1,7 @@
 //! `run restore`: puts back what a run has raised and, because it was cut off, not put back.
 
 use jiff::Timestamp;
-use migration::plan::{Plan, RunId};
+use migration::plan::Plan;
 use migration::{Kind, Services, Task, prewarm};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
     };
     let client = match &deployed {
         Some(deployed) => {
-            refuse_while_running(deployed, run).await?;
+            refuse_while_running(deployed, &plan).await?;
             deployed.aws.dynamodb.clone()
         }
         None => which::connect(&plan, "changes").await?,
@@ -36,11 +36,12 @@ pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
 }
 
 /// A run that is under way needs what it has raised, and puts it back itself.
-async fn refuse_while_running(deployed: &Deployed, run: &RunId) -> Result<(), CliError> {
-    match deployed.describe(run).await {
+async fn refuse_while_running(deployed: &Deployed, plan: &Plan) -> Result<(), CliError> {
+    match deployed.describe(plan).await {
         Ok(execution) if execution.is_running() => Err(CliError::usage(format!(
-            "run {run} is under way, and puts the capacity back when it ends; its page in the console can stop it: {}",
-            deployed.execution_arn(run).console()
+            "run {run} is under way, and puts the capacity back when it ends; `run stop {run}` ends it in order: {}",
+            deployed.execution_arn(plan).console(),
+            run = plan.run
         ))),
         // Executions are forgotten after 90 days, raised capacity is not.
         Err(error) if error.kind() != Kind::NotFound => Err(error.into()),

@@ -10,7 +10,7 @@ use migration::{Counts, Ledger};
 use serde_json::{Value, json};
 
 use crate::args::{Output, SomeRunArgs};
-use crate::commands::watch;
+use crate::commands::deployed_report;
 use crate::commands::which::{self, Which};
 use crate::engine::step_functions::Deployed;
 use crate::engine::{Left, LocalLedger};
@@ -61,18 +61,18 @@ async fn of_local(ledger: &LocalLedger, plan: &Plan, output: Output) -> Result<(
 }
 
 async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result<(), CliError> {
-    let look = deployed.look(&plan.run, &mut Default::default()).await?;
+    let look = deployed.look(plan, &mut Default::default()).await?;
     if !look.execution.is_running() {
         let table = plan.definition.source.table.as_str();
         let left = Left::read(&deployed.aws.dynamodb, &deployed.ledger(), &plan.run, table).await?;
-        return watch::report(deployed, plan, &look, &left, &Prices::built_in()?, output).map(drop);
+        return deployed_report::report(deployed, plan, &look, &left, &Prices::built_in()?, output).map(drop);
     }
     // Since the Map began, or, where Step Functions doesn't tell when that was, since the run did.
     let rates = rates(look.map_started.unwrap_or(look.execution.started), &look.so_far);
     let stack = &deployed.stack;
     let mut more = vec![words(&rates)];
     more.extend(look.children.map(|children| format!("children    {}", children.words())));
-    more.push(format!("execution   {}", deployed.execution_arn(&plan.run).console()));
+    more.push(format!("execution   {}", deployed.execution_arn(plan).console()));
     more.push(format!("dashboard   {}", stack.dashboard));
     let seen = Seen {
         so_far: look.so_far,
@@ -84,7 +84,7 @@ async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result
             "phase": look.phase,
             "rates": rates,
             "children": look.children,
-            "execution": deployed.execution_arn(&plan.run).to_string(),
+            "execution": deployed.execution_arn(plan).to_string(),
             "stack": stack.name,
         }),
     };

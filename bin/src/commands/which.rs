@@ -8,7 +8,7 @@ use embedded::{Embedded, Options};
 use migration::cost::Prices;
 use migration::definition::Definition;
 use migration::plan::{self, Engine, Plan, RunId};
-use migration::{Error, Ledger, summary};
+use migration::{Ledger, summary};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::args::{DeployedArgs, Output, RunArgs, SomeRunArgs};
@@ -87,11 +87,7 @@ async fn here(run: &RunId) -> Result<Which, CliError> {
 
 async fn of_stack(run: &RunId, target: Target) -> Result<Which, CliError> {
     let deployed = Deployed::open(&target).await?;
-    // The ledger keeps plans for longer than Step Functions keeps executions; but one that begins isn't there yet.
-    let plan = match plan::read(&deployed.ledger(), run).await? {
-        Some(plan) => plan,
-        None => deployed.describe(run).await?.plan().map_err(|error: Error| error.while_doing(run))?,
-    };
+    let plan = deployed.newest_plan(run).await?;
     Ok(Which::Deployed { deployed: Box::new(deployed), plan: Box::new(plan), target })
 }
 
@@ -123,7 +119,8 @@ async fn newest(args: &SomeRunArgs) -> Result<Which, CliError> {
 async fn newest_of_stack(target: Target) -> Result<Option<(RunId, Target)>, CliError> {
     let deployed = Deployed::open(&target).await?;
     let executions = deployed.newest_executions(None, LOOKED_THROUGH).await?;
-    let mut runs = executions.iter().map(|execution| RunId::named(&execution.name)).filter(|run| run.parts().is_some());
+    let mut runs =
+        executions.iter().map(|execution| RunId::of_execution(&execution.name)).filter(|run| run.parts().is_some());
     Ok(runs.next().map(|run| (run, target)))
 }
 
@@ -184,6 +181,16 @@ pub(crate) async fn connect(plan: &Plan, verb: &str) -> Result<Client, CliError>
         ))),
         (Engine::StepFunctions, _) => Err(CliError::usage("expected a run of this machine, found one of AWS")),
     }
+}
+
+/// What to say of a run of which nothing can be asked any more.
+pub(crate) fn has_ended(run: &RunId) -> CliError {
+    CliError::usage(format!("run {run} isn't under way; `run status {run}` says how it has ended"))
+}
+
+/// The same of one on a stack, if it has.
+pub(crate) async fn refuse_ended(deployed: &Deployed, plan: &Plan) -> Result<(), CliError> {
+    if deployed.describe(plan).await?.is_running() { Ok(()) } else { Err(has_ended(&plan.run)) }
 }
 
 /// What to say of a run of this folder that has to have ended first.

@@ -176,26 +176,6 @@ fn without_rates(shown: &str) -> String {
 }
 
 #[tokio::test]
-async fn ctrl_c_stops_following_and_nothing_else() {
-    let world = World::with_example(60).await;
-    world.aws.hold(Task::MigrateSegment);
-    let running = world.start("--segments 5 --yes");
-    let ended = aside(move || {
-        let mut running = running;
-        running.wait_for_line("has begun");
-        running.signal("INT");
-        running.end()
-    })
-    .await;
-    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
-    insta::assert_snapshot!("deployed_left", ended.shown());
-    world.aws.let_go(Task::MigrateSegment);
-    let watched = world.run("watch --output json").await;
-    assert_eq!(watched.code, Some(0), "{}", watched.stderr);
-    assert_eq!(count(&watched.json(), "scanned"), 60);
-}
-
-#[tokio::test]
 async fn dry_run_reads_a_sample_of_the_real_table() {
     let world = World::with_example(100).await;
     let before = table_of(&world).await;

@@ -86,6 +86,31 @@ fn a_run_that_is_under_way_is_watched_to_its_end() {
     assert!(!note(&folder, report["run"].as_str().unwrap()).exists());
 }
 
+/// Another process asks it, and it ends as with Ctrl-C.
+#[test]
+fn a_run_that_is_under_way_is_asked_to_stop() {
+    let folder = Folder::with_example();
+    let running = under_way(&folder);
+    let run = folder.only_run();
+    let shown = |args: &str| folder.run(&format!("{args} {run}")).shown();
+    insta::assert_snapshot!("throttled", shown("throttle --write-units 700"));
+    insta::assert_snapshot!("stop_now", shown("stop --now"));
+    let stopped = folder.run(&format!("stop {run} --output json"));
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    assert!(stopped.stderr.contains("is asked to stop: pages under way are finished"), "{}", stopped.stderr);
+    let ended = running.end();
+    assert_eq!(ended.code, Some(130), "{}", ended.stderr);
+    assert!(ended.stderr.contains("asked to stop: "), "{}", ended.stderr);
+    let report = stopped.json();
+    assert_eq!(report["status"], "stopped");
+    assert!(ended.stdout.contains("1,000 read + 1,000 write units again"), "{}", ended.stdout);
+    for command in ["stop", "pause"] {
+        insta::assert_snapshot!("has_ended", shown(command));
+    }
+    // What asked it to stop is forgotten when it goes on.
+    assert_eq!(folder.run_json(&format!("resume {run}"), 0)["items"]["scanned"], 20_000);
+}
+
 /// The secret opens the ledger to whoever has it.
 #[cfg(unix)]
 #[test]

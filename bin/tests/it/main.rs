@@ -6,6 +6,7 @@
 mod deployed;
 mod deployed_faults;
 mod deployed_refused;
+mod deployed_stopped;
 mod dry_run;
 mod failing_items;
 mod fake_aws;

@@ -1,12 +1,12 @@
-//! Executions of a stack's state machine. A run's execution has the run's name, so a start that is asked for twice is
-//! one start.
+//! Executions of a stack's state machine. Each attempt of a run is one, named by the run and the attempt's number, so a
+//! start that is asked for twice is one start.
 
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sfn::primitives::DateTime;
 use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
 use jiff::Timestamp;
-use migration::plan::{Plan, RunId};
-use migration::{Error, Kind};
+use migration::plan::{self, Plan, RunId};
+use migration::{Error, Kind, attempts};
 use serde_json::Value;
 
 use crate::engine::step_functions::Deployed;
@@ -63,16 +63,33 @@ pub(crate) fn input(plan: &Plan) -> Result<String, Error> {
 }
 
 impl Deployed {
-    /// The ARN of a run's execution.
-    pub(crate) fn execution_arn(&self, run: &RunId) -> Arn {
-        self.stack.machine.execution(&run.to_string())
+    /// The ARN of the execution that is the plan's attempt.
+    pub(crate) fn execution_arn(&self, plan: &Plan) -> Arn {
+        self.stack.machine.execution(&name(plan))
     }
 
-    /// Starts a run. Step Functions takes the same name with the same input for the same start, so the SDK's retries
+    /// The plan of a run's newest attempt. The ledger keeps plans for longer than Step Functions keeps executions; but
+    /// that of an attempt which only begins isn't there yet.
+    pub(crate) async fn newest_plan(&self, run: &RunId) -> Result<Plan, Error> {
+        let ledger = self.ledger();
+        let (newest, prepared) = (attempts::latest(&ledger, run).await?, plan::read(&ledger, run).await?);
+        if let Some(plan) = prepared.as_ref().filter(|plan| plan.attempt >= newest) {
+            return Ok(plan.clone());
+        }
+        match (self.describe_named(&run.execution_name(newest)).await, prepared) {
+            (Ok(execution), _) => execution.plan().map_err(|error| error.while_doing(run)),
+            // It took its number, and could not be started.
+            (Err(error), Some(prepared)) if error.kind() == Kind::NotFound => Ok(prepared),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    /// Starts a plan's attempt. Step Functions takes the same name with the same input for the same start, so the SDK's retries
     /// start nothing twice; where no answer came in the end, the execution itself is asked.
-    pub(crate) async fn start(&self, run: &RunId, input: &str) -> Result<(), Error> {
-        let start = self.aws.states.start_execution().state_machine_arn(self.stack.machine.to_string());
-        let Err(error) = start.name(run.to_string()).input(input).send().await else { return Ok(()) };
+    pub(crate) async fn start(&self, plan: &Plan, input: &str) -> Result<(), Error> {
+        let (start, run) = (self.aws.states.start_execution(), &plan.run);
+        let start = start.state_machine_arn(self.stack.machine.to_string()).name(name(plan)).input(input);
+        let Err(error) = start.send().await else { return Ok(()) };
         let may_have_begun = match &error {
             SdkError::ServiceError(answer) => {
                 answer.err().is_execution_already_exists() || answer.raw().status().as_u16() >= 500
@@ -84,7 +101,7 @@ impl Deployed {
         if !may_have_begun {
             return Err(error);
         }
-        match self.describe(run).await {
+        match self.describe(plan).await {
             Ok(execution) if same_json(execution.input.as_deref(), input) => Ok(()),
             Ok(_) => Err(Error::invalid(format!("another run has the name {run}; start it anew"))),
             // What has just begun may not be shown yet.
@@ -93,13 +110,18 @@ impl Deployed {
         }
     }
 
-    /// A run's execution; [`Kind::NotFound`] where there is none, or none yet.
-    pub(crate) async fn describe(&self, run: &RunId) -> Result<Execution, Error> {
-        let described = self.aws.states.describe_execution().execution_arn(self.execution_arn(run).to_string());
+    /// The execution of a plan's attempt; [`Kind::NotFound`] where there is none, or none yet.
+    pub(crate) async fn describe(&self, plan: &Plan) -> Result<Execution, Error> {
+        self.describe_named(&name(plan)).await
+    }
+
+    async fn describe_named(&self, name: &str) -> Result<Execution, Error> {
+        let arn = self.stack.machine.execution(name).to_string();
+        let described = self.aws.states.describe_execution().execution_arn(arn);
         let output = described.send().await.map_err(|error| {
             if error.code() == Some("ExecutionDoesNotExist") {
                 let stack = &self.stack.name;
-                return Error::new(Kind::NotFound, format!("expected a run of stack {stack} named {run}, found none"));
+                return Error::new(Kind::NotFound, format!("expected a run of stack {stack} named {name}, found none"));
             }
             Error::from_control_plane("DescribeExecution", error)
         })?;
@@ -123,6 +145,10 @@ impl Deployed {
         let listed = list.set_status_filter(status).max_results(limit).send().await;
         Ok(listed.map_err(|error| Error::from_control_plane("ListExecutions", error))?.executions)
     }
+}
+
+fn name(plan: &Plan) -> String {
+    plan.run.execution_name(plan.attempt)
 }
 
 fn same_json(a: Option<&str>, b: &str) -> bool {

@@ -58,7 +58,7 @@ async fn until_ended(
     let (began, mut sight, mut patience) = (Instant::now(), Sight::default(), Patience::default());
     let mut is_shown = false;
     loop {
-        let pause = match deployed.look(&plan.run, &mut sight).await {
+        let pause = match deployed.look(plan, &mut sight).await {
             Ok(look) => {
                 patience.is_over(progress);
                 is_shown = true;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use aws_sdk_sfn::types::MapRunExecutionCounts;
 use jiff::Timestamp;
 use migration::Error;
-use migration::plan::RunId;
+use migration::plan::Plan;
 use migration::summary::{self, SoFar};
 
 use crate::engine::step_functions::execution::timestamp;
@@ -44,12 +44,12 @@ struct MapRun {
 
 impl Deployed {
     /// Looks at a run. The execution comes first: once it has ended, what the ledger says is final.
-    pub(crate) async fn look(&self, run: &RunId, sight: &mut Sight) -> Result<Look, Error> {
-        let execution = self.describe(run).await?;
+    pub(crate) async fn look(&self, plan: &Plan, sight: &mut Sight) -> Result<Look, Error> {
+        let execution = self.describe(plan).await?;
         let began = Instant::now();
-        let so_far = summary::so_far(&self.ledger(), run).await?;
+        let so_far = summary::so_far(&self.ledger(), &plan.run).await?;
         let ledger_took = began.elapsed();
-        let (state, map_run) = tokio::join!(self.last_state(run), self.map_run(run, &mut sight.map_run));
+        let (state, map_run) = tokio::join!(self.last_state(plan), self.map_run(plan, &mut sight.map_run));
         // A table that is long in coming back fills the history with attempts: it is the phase of before.
         sight.phase = state.or(sight.phase);
         let guess = Phase::by_the_ledger(&so_far);
@@ -64,17 +64,17 @@ impl Deployed {
     }
 
     /// The phase of the state that was entered last; nothing where the history can't be had.
-    async fn last_state(&self, run: &RunId) -> Option<Phase> {
-        let history = self.aws.states.get_execution_history().execution_arn(self.execution_arn(run).to_string());
+    pub(super) async fn last_state(&self, plan: &Plan) -> Option<Phase> {
+        let history = self.aws.states.get_execution_history().execution_arn(self.execution_arn(plan).to_string());
         let history = history.reverse_order(true).include_execution_data(false).max_results(LAST_EVENTS);
         let events = history.send().await.ok()?.events;
         events.iter().find_map(|event| phase_of(event.state_entered_event_details()?.name()))
     }
 
     /// The run's one Map Run; nothing where there is none yet, or it can't be described.
-    async fn map_run(&self, run: &RunId, known: &mut Option<String>) -> Option<MapRun> {
+    async fn map_run(&self, plan: &Plan, known: &mut Option<String>) -> Option<MapRun> {
         if known.is_none() {
-            let list = self.aws.states.list_map_runs().execution_arn(self.execution_arn(run).to_string());
+            let list = self.aws.states.list_map_runs().execution_arn(self.execution_arn(plan).to_string());
             *known =
                 list.max_results(1).send().await.ok()?.map_runs.into_iter().next().map(|map_run| map_run.map_run_arn);
         }

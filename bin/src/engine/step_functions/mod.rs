@@ -2,6 +2,7 @@
 
 mod arn;
 mod aws;
+mod cut_off;
 mod execution;
 mod follow;
 mod look;
@@ -9,6 +10,7 @@ mod stack;
 mod target;
 
 use migration::definition::Definition;
+use migration::plan::RunId;
 use migration::{Error, Ledger};
 
 pub(crate) use execution::{Execution, input};
@@ -123,13 +125,14 @@ fn foreign(machine: &Arn, why: &str) -> CliError {
 }
 
 impl Target {
-    /// The flag that names the same stack to another command, where no note does.
-    pub(crate) fn flag(&self) -> String {
-        match (&self.named, self.by.as_str()) {
+    /// A command on a run of this stack, which it names where no note does.
+    pub(crate) fn command(&self, verb: &str, run: &RunId) -> String {
+        let flag = match (&self.named, self.by.as_str()) {
             (Named::Stack(name), "--stack") => format!(" --stack {name}"),
             (Named::Machine(arn), _) => format!(" --state-machine {arn}"),
             _ => String::new(),
-        }
+        };
+        format!("run {verb} {run}{flag}")
     }
 
     /// What to do where there is no such stack.

@@ -1,6 +1,7 @@
 //! Executions: the deployed document, interpreted in this process, its tasks the code of the deployed functions.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use asl::interpret::{
@@ -22,6 +23,7 @@ use super::MACHINE;
 pub(super) struct Executions {
     begun: Arc<Mutex<BTreeMap<String, Begun>>>,
     functions: Functions,
+    has_rule: AtomicBool,
 }
 
 /// An execution that has begun.
@@ -37,6 +39,8 @@ struct Begun {
     states: Vec<String>,
     /// Children of its Map: all, begun and done.
     children: (u64, u64, u64),
+    /// Children that have outlived it, by their ARNs.
+    left: Vec<String>,
     task: Option<AbortHandle>,
 }
 
@@ -54,6 +58,7 @@ impl Executions {
         services.deployed = Some(definition.digest());
         Self {
             begun: Arc::default(),
+            has_rule: AtomicBool::new(false),
             functions: Functions {
                 services: Arc::new(services),
                 gates: Arc::new(Task::ALL.map(|task| (task, watch::channel(true).0)).into()),
@@ -108,6 +113,7 @@ impl Executions {
             error: None,
             states: Vec::new(),
             children: (children.into(), 0, 0),
+            left: Vec::new(),
             task: Some(task.abort_handle()),
         };
         begun.insert(arn.clone(), one);
@@ -119,6 +125,47 @@ impl Executions {
             begun.task.take().unwrap().abort();
             (begun.status, begun.stopped) = ("ABORTED", Some(Timestamp::now()));
         }
+    }
+
+    /// StopExecution: of a run's execution its children at work are left, and the rule on its end puts the capacity back;
+    /// a child is just gone.
+    pub(super) fn stop(&self, arn: &str, error: &str, cause: &str) -> bool {
+        let mut begun = self.begun.lock().unwrap();
+        if let Some(parent) = begun.values_mut().find(|parent| parent.left.iter().any(|child| child == arn)) {
+            parent.left.retain(|child| child != arn);
+            return true;
+        }
+        let Some(one) = begun.get_mut(arn) else { return false };
+        if one.status == "RUNNING" {
+            one.task.take().unwrap().abort();
+            (one.status, one.stopped) = ("ABORTED", Some(Timestamp::now()));
+            one.error = Some((error.to_owned(), cause.to_owned()));
+            let (_, begun, done) = one.children;
+            one.left = (done..begun).map(|child| format!("{arn}/child-{child}")).collect();
+            if self.has_rule.load(Ordering::SeqCst) {
+                let rule = Interpreter::new(workflow::restore_afterwards().unwrap(), self.functions.clone()).unwrap();
+                let event = json!({ "input": one.input });
+                tokio::spawn(async move { rule.run(Execution::new("rule", event)).await });
+            }
+        }
+        true
+    }
+
+    /// Lets the rule on executions that were cut off be as `infra` deploys it; before that there is none.
+    pub(super) fn follow_rule(&self) {
+        self.has_rule.store(true, Ordering::SeqCst);
+    }
+
+    /// Children at work of a Map Run whose execution was stopped.
+    pub(super) fn children_left(&self, map_run: &str) -> Vec<Value> {
+        let begun = self.begun.lock().unwrap();
+        let child = |arn: &String| {
+            json!({
+                "executionArn": arn, "stateMachineArn": format!("{MACHINE}/Migrate"), "name": arn.rsplit('/').next(),
+                "status": "RUNNING", "startDate": 0, "mapRunArn": map_run,
+            })
+        };
+        begun[map_run.trim_end_matches("/map")].left.iter().map(child).collect()
     }
 
     pub(super) fn newest_first(&self) -> Vec<Value> {

@@ -100,6 +100,17 @@ impl World {
         world
     }
 
+    pub(crate) fn ledger(&self) -> Ledger {
+        Ledger::new(self.client.clone(), LEDGER)
+    }
+
+    /// Begins a run, and leaves it; gives its name.
+    pub(crate) async fn begin(&self, flags: &str) -> String {
+        let ended = self.run(&format!("{flags} --yes --detach --output json")).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.json()["run"].as_str().unwrap().to_owned()
+    }
+
     /// Leaves the note that `infra -- deploy` leaves.
     pub(crate) fn note(&self, deployment: &Deployment) {
         std::fs::create_dir_all(self.folder.path().join(".segue/deployments")).unwrap();
@@ -201,6 +212,16 @@ impl Aws {
     /// Stops the executions that are under way, as a person in the console does.
     pub(crate) fn abort_all(&self) {
         self.executions.abort_all();
+    }
+
+    /// Lets the stack's rule put back what an execution that was stopped has raised.
+    pub(crate) fn follow_rule(&self) {
+        self.executions.follow_rule();
+    }
+
+    /// How often an operation was asked for.
+    pub(crate) fn times(&self, operation: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|asked| *asked == operation).count()
     }
 
     pub(crate) fn executions(&self) -> Vec<String> {

@@ -28,7 +28,11 @@ pub(super) fn answer(aws: &Aws, operation: &str, body: &Bytes) -> Response {
         },
         "ListExecutions" => {
             let wanted = request["statusFilter"].as_str();
-            let all = aws.executions.newest_first().into_iter();
+            let all = match request["mapRunArn"].as_str() {
+                Some(map_run) => aws.executions.children_left(map_run),
+                None => aws.executions.newest_first(),
+            };
+            let all = all.into_iter();
             let of_status: Vec<_> = all.filter(|one| wanted.is_none_or(|wanted| one["status"] == wanted)).collect();
             json_answer(&json!({ "executions": of_status }))
         }
@@ -42,6 +46,10 @@ pub(super) fn answer(aws: &Aws, operation: &str, body: &Bytes) -> Response {
                 _ => json!({ "mapRuns": execution.map_run.iter().collect::<Vec<_>>() }),
             })
         }
+        "StopExecution" => match aws.executions.stop(&field("executionArn"), &field("error"), &field("cause")) {
+            true => json_answer(&json!({ "stopDate": 0 })),
+            false => error(false, "ExecutionDoesNotExist", "Execution Does Not Exist"),
+        },
         "DescribeMapRun" => json_answer(&aws.executions.map_run(&field("mapRunArn"))),
         other => error(false, "UnknownOperationException", &format!("the test knows no {other}")),
     }
