@@ -42,6 +42,7 @@ pub(crate) struct Met {
     pub(crate) stepped: u64,
     pub(crate) died: u64,
     pub(crate) expired: u64,
+    pub(crate) asked: u64,
 }
 
 impl AddAssign for Met {
@@ -54,6 +55,7 @@ impl AddAssign for Met {
         self.stepped += other.stepped;
         self.died += other.died;
         self.expired += other.expired;
+        self.asked += other.asked;
     }
 }
 

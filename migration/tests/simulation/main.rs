@@ -13,6 +13,7 @@ mod judge;
 mod lambda;
 mod migrations;
 mod model;
+mod person;
 mod sabotage;
 mod scenario;
 mod seed;
@@ -115,8 +116,8 @@ fn every_hazard_is_met() -> Result<(), Failed> {
         conflicts += verdict.conflicts;
         changes += verdict.changes;
     }
-    let Met { faults, killed, hurried, stepped, died, expired, .. } = met;
-    let all = [faults, killed, hurried, stepped, died, expired, conflicts, changes];
+    let Met { faults, killed, hurried, stepped, died, expired, asked, .. } = met;
+    let all = [faults, killed, hurried, stepped, died, expired, asked, conflicts, changes];
     if all.iter().all(|met| *met >= 10) {
         Ok(())
     } else {

@@ -64,6 +64,9 @@ pub(crate) struct Model {
     pub(crate) keys: BTreeMap<String, Known>,
     /// How often the migration has changed or deleted an item.
     pub(crate) changes: u64,
+    /// How often the application has deleted what the migration wanted to delete. Where the answer to a delete is lost
+    /// nobody can tell whose it was.
+    pub(crate) anybodys: u64,
     pub(crate) broken: Vec<Broken>,
 }
 
@@ -72,7 +75,7 @@ impl Model {
         let known =
             |item: &Item| Known { item: Some(item.clone()), is_original: true, has_stood: true, is_migrated: false };
         let keys = items.iter().map(|item| (id(item), known(item))).collect();
-        Self { migration, keys, changes: 0, broken: Vec::new() }
+        Self { migration, keys, changes: 0, anybodys: 0, broken: Vec::new() }
     }
 
     /// Holds what was found at a key against what must stand there.
@@ -111,7 +114,8 @@ impl Model {
 
     /// The application has deleted the item there.
     pub(crate) fn delete(&mut self, id: &str) {
-        self.keys.insert(id.to_owned(), Known::default());
+        let known = self.keys.insert(id.to_owned(), Known::default()).and_then(|known| known.item);
+        self.anybodys += u64::from(known.is_some_and(|item| self.migration.of(&item) == Made::Nothing));
     }
 
     /// What the migration would still make of an item.

@@ -50,11 +50,13 @@ pub(crate) struct Hazards {
     pub(crate) dies: f64,
     /// That the credentials expire at one of its requests.
     pub(crate) expires: f64,
+    /// That somebody stops, pauses or throttles the run.
+    pub(crate) asked: f64,
 }
 
 impl Hazards {
     pub(crate) const NONE: Self =
-        Self { killed: 0.0, hurried: 0.0, stepped: 0.0, doubled: 0.0, dies: 0.0, expires: 0.0 };
+        Self { killed: 0.0, hurried: 0.0, stepped: 0.0, doubled: 0.0, dies: 0.0, expires: 0.0, asked: 0.0 };
 }
 
 impl Scenario {
@@ -79,9 +81,10 @@ impl Scenario {
             false => "false".into(),
         };
         let tolerated = if is_tolerated { 50 } else { 0 };
+        let writes = if random.random_bool(0.5) { "single" } else { "batched" };
         let definition = format!(
             "migration: simulated\nsource: {{ table: things }}\n{}\nsegments: {segments}\nprewarm: {prewarm}\n\
-             tolerated_failures: {{ percentage: {tolerated} }}",
+             writes: {writes}\ntolerated_failures: {{ percentage: {tolerated} }}",
             migration.steps()
         );
         Self {
@@ -169,5 +172,6 @@ fn hazards(random: &mut StdRng) -> Hazards {
         doubled: chance(0.3),
         dies: chance(0.8),
         expires: chance(0.5),
+        asked: chance(0.6),
     }
 }

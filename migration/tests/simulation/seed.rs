@@ -18,6 +18,7 @@ use crate::clock;
 use crate::judge::{End, judge};
 use crate::lambda::{Lambda, Met};
 use crate::model::{Broken, Model};
+use crate::person::Person;
 use crate::sabotage::Sabotage;
 use crate::scenario::{Hazards, Scenario};
 use crate::wire::Traffic;
@@ -85,7 +86,9 @@ async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic
         let expires_in = random.random_bool(hazards.expires).then(|| requests(random));
         traffic.begin(dies_in, expires_in);
         let lambda = Lambda::new(world.clone(), traffic.clone(), weather, hazards, random.random());
-        let has_died = attempt(&plan, traffic, &lambda, random.random()).await;
+        let person = random.random_bool(hazards.asked).then(|| Person::new(world, random.random()));
+        met.asked += u64::from(person.is_some());
+        let has_died = attempt(&plan, traffic, &lambda, person, random.random()).await;
         met += lambda.met();
         met.died += u64::from(has_died);
         met.expired += u64::from(traffic.has_expired());
@@ -101,11 +104,17 @@ async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic
 }
 
 /// One execution; tells whether its process died.
-async fn attempt(plan: &Plan, traffic: &Traffic, lambda: &Lambda, seed: u64) -> bool {
+async fn attempt(plan: &Plan, traffic: &Traffic, lambda: &Lambda, person: Option<Person<'_>>, seed: u64) -> bool {
     let input = serde_json::to_value(plan).expect("a plan is plain data");
     let interpreter = Interpreter::new(DOCUMENT.clone(), lambda.clone()).expect("the document is supported");
     let interpreter = interpreter.objects(MemoryObjects::new()).clock(TokioClock::starting_at(clock::now())).seed(seed);
     let execution = interpreter.run(Execution::new(plan.run.to_string(), input));
+    let meddling = async {
+        if let Some(person) = person {
+            person.ask().await;
+        }
+        std::future::pending().await
+    };
     tokio::select! {
         biased;
         () = traffic.death() => {
@@ -116,6 +125,7 @@ async fn attempt(plan: &Plan, traffic: &Traffic, lambda: &Lambda, seed: u64) -> 
             lambda.settle().await;
             false
         }
+        () = meddling => unreachable!("who has asked for all there is waits for ever"),
         () = tokio::time::sleep(LONGEST) => {
             lambda.die().await;
             false

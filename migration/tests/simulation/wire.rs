@@ -171,6 +171,8 @@ fn identity(body: &Value) -> String {
     let parts = ["Key", "Segment", "ExclusiveStartKey", "Limit", "ProvisionedThroughput"].map(|member| &body[member]);
     let entry = &body["Item"]["entry"];
     let mut identity = Value::from_iter(parts.into_iter().chain([entry]).cloned());
+    let statements = body["Statements"].as_array().map(Vec::len);
+    identity.as_array_mut().expect("it is a list").push(statements.into());
     identity.sort_all_objects();
     identity.to_string()
 }
