@@ -35,8 +35,10 @@ pub(crate) enum Command {
     Pause(RunArgs),
     /// Let a run that was paused go on
     GoOn(RunArgs),
-    /// Go on with a run of this machine that was stopped, failed or killed: what is done is not read again
+    /// Go on with a run that was stopped, failed or killed: what is done is not read again
     Resume(ResumeArgs),
+    /// Take up the items that a run could not migrate, and no others, with the migration as it is now
+    Retry(RetryArgs),
     /// Put back the capacity that a run has raised and, because it was cut off, not put back
     Restore(RunArgs),
     /// Write the items that a run could not migrate to stdout, a JSON object a line: key, reason, segment
@@ -162,6 +164,27 @@ pub(crate) enum Output {
 pub(crate) struct ResumeArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
+    /// Go on at AWS without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// What to write to stdout
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// The migration that was mended
+    #[arg(long, value_name = "FILE", default_value = "migration.yaml")]
+    pub(crate) migration: PathBuf,
+    /// The run's table, where it isn't the one that the migration names
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<TableName>,
+    /// Begin on AWS without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
     /// What to write to stdout
     #[arg(long, value_enum, default_value_t = Output::Text)]
     pub(crate) output: Output,

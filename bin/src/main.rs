@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::commands::{control, export, failures, migrate, restore, resume, serve, status, stop, watch};
+use crate::commands::{control, export, failures, migrate, restore, resume, retry, serve, status, stop, watch};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -30,6 +30,7 @@ async fn main() -> ExitCode {
         Some(Command::Pause(args)) => control::pause(args).await,
         Some(Command::GoOn(args)) => control::go_on(args).await,
         Some(Command::Resume(args)) => resume::resume(args).await,
+        Some(Command::Retry(args)) => retry::retry(args).await,
         Some(Command::Restore(args)) => restore::restore(args).await,
         Some(Command::Failures(args)) => failures::failures(args).await,
         Some(Command::Serve(args)) => serve::serve(args).await,

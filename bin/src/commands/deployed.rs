@@ -83,11 +83,23 @@ async fn begin(
         return detached(&deployed, plan, target, args.output);
     }
     show::line(format_args!("run {run} has begun: {}", execution.console()));
+    to_its_end(deployed, plan, target, prices, args.output, &mut signals).await
+}
+
+/// Follows an attempt that was begun here.
+pub(crate) async fn to_its_end(
+    deployed: Deployed,
+    plan: &Plan,
+    target: &Target,
+    prices: &Prices,
+    output: Output,
+    signals: &mut Signals,
+) -> Result<Ended, CliError> {
     show::line(format_args!(
         "Ctrl-C stops it in order, a second one leaves at once; `{}` follows it from anywhere",
-        target.command("watch", run)
+        target.command("watch", &plan.run)
     ));
-    follow::deployed(deployed, plan, target, CtrlC::Stops, &mut signals).await?.report(plan, prices, args.output).await
+    follow::deployed(deployed, plan, target, CtrlC::Stops, signals).await?.report(plan, prices, output).await
 }
 
 fn detached(deployed: &Deployed, plan: &Plan, target: &Target, output: Output) -> Result<Ended, CliError> {
@@ -108,7 +120,7 @@ fn detached(deployed: &Deployed, plan: &Plan, target: &Target, output: Output) -
     Ok(Ended::Done)
 }
 
-fn say_where(deployed: &Deployed, target: &Target, only_reads: bool) {
+pub(crate) fn say_where(deployed: &Deployed, target: &Target, only_reads: bool) {
     let verb = if only_reads { "reads a sample of" } else { "changes" };
     show::line(format_args!(
         "engine step-functions: {verb} the real table {} in {}, account {}, on stack {} ({})",
@@ -122,7 +134,7 @@ fn say_where(deployed: &Deployed, target: &Target, only_reads: bool) {
 
 /// Two runs on one table would raise its capacity over each other, and the second would put back what the first has
 /// raised it to.
-async fn refuse_beside_another(deployed: &Deployed) -> Result<(), CliError> {
+pub(crate) async fn refuse_beside_another(deployed: &Deployed) -> Result<(), CliError> {
     let running = Some(aws_sdk_sfn::types::ExecutionStatus::Running);
     let Some(other) = deployed.newest_executions(running, 1).await?.into_iter().next() else { return Ok(()) };
     let (stack, run) = (&deployed.stack.name, RunId::of_execution(&other.name));
@@ -173,7 +185,7 @@ async fn say_plan(deployed: &Deployed, plan: &Plan, functions: &Functions, table
 }
 
 /// Asks on a terminal; elsewhere nobody could answer.
-fn is_wanted(yes: bool) -> Result<bool, CliError> {
+pub(crate) fn is_wanted(yes: bool) -> Result<bool, CliError> {
     if yes {
         return Ok(true);
     }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use indicatif::HumanCount;
 use jiff::Timestamp;
 use migration::capacity::{self, Capacity};
 use migration::cost::Prices;
-use migration::plan::{Engine, Plan, RunId};
+use migration::plan::{Engine, Plan, RunId, Scope};
 use migration::prewarm::{self, Raised};
 use migration::summary::{SoFar, Summary};
 use migration::table::Table;
@@ -25,14 +26,7 @@ use crate::{report, show};
 /// Between two looks at what is asked of the run.
 const HEED: Duration = Duration::from_millis(500);
 
-/// Whether a run begins, or goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Attempt {
-    First,
-    Resumed,
-}
-
-/// A run that is about to begin, or to go on.
+/// An attempt of a run that is about to begin: the first, or one that goes on.
 pub(crate) struct Job {
     pub(crate) plan: Plan,
     pub(crate) table: Table,
@@ -40,7 +34,6 @@ pub(crate) struct Job {
     pub(crate) prices: Prices,
     pub(crate) output: Output,
     pub(crate) ledger: LocalLedger,
-    pub(crate) attempt: Attempt,
 }
 
 /// The table's capacity around a run.
@@ -64,14 +57,8 @@ impl Job {
         services.observer = progress.clone();
         let (stop, services) = (services.stop.clone(), Arc::new(services));
         let objects = Objects(database.object_store());
-        let run = async {
-            match self.attempt {
-                Attempt::First => local::run(services, &self.plan, objects).await,
-                Attempt::Resumed => local::resume(services, &self.plan.run, objects).await,
-            }
-        };
         let ran = tokio::select! {
-            ran = run => ran,
+            ran = local::run(services, &self.plan, objects) => ran,
             () = stopped_twice(signals, stop, &self, &progress) => {
                 progress.finish();
                 return Err(self.ended_at_once());
@@ -98,11 +85,12 @@ impl Job {
     fn say_plan(&self, around: &Around, so_far: SoFar) {
         let Plan { run, definition, concurrency, .. } = &self.plan;
         let segments = definition.segments.get();
-        let done = match self.attempt {
-            Attempt::First => String::new(),
-            Attempt::Resumed => format!(" of which {} are done", so_far.segments_done),
+        let work = match self.plan.scope {
+            Scope::FailedItems => format!("{} failed items are taken up again", HumanCount(so_far.counts.failed)),
+            Scope::Segments if self.plan.attempt == 1 => format!("{segments} segments"),
+            Scope::Segments => format!("{segments} segments of which {} are done", so_far.segments_done),
         };
-        show::line(format_args!("run {run}: {segments} segments{done}, {concurrency} at a time"));
+        show::line(format_args!("run {run}: {work}, {concurrency} at a time"));
         match &around.raised {
             Some(raised) => show::line(format_args!(
                 "capacity is raised from {} to {} while the run lasts",
@@ -128,7 +116,8 @@ impl Job {
         let failure = summary.failure.as_ref();
         if failure.is_some_and(|failure| failure.error == Kind::TooManyFailedItems.name()) {
             // Going on would leave the failed items as they are.
-            return Some("to go on    mend the migration and run it again: what is done is not written twice".into());
+            let retry = format!("run retry {}", summary.run);
+            return Some(format!("to go on    mend the migration, and `{retry}`: it takes up the failed items alone"));
         }
         let is_unfinished = summary.segments.failed > 0;
         is_unfinished.then(|| format!("to go on    run resume {}", summary.run))

@@ -1,5 +1,6 @@
 //! The main job: a migration, rehearsed or real.
 
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use migration::table::Table;
 use migration::transform::{Run, Transform};
 
 use crate::args::{MigrateArgs, WritesArg};
-use crate::commands::job::{Attempt, Job};
+use crate::commands::job::Job;
 use crate::commands::{deployed, dry_run, raised};
 use crate::engine::choice::{Choice, choose};
 use crate::engine::{self, direct, local};
@@ -49,17 +50,22 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     }
     let plan = Plan { database: args.database.as_deref().map(std::path::absolute).transpose()?, ..plan };
     let ledger = local::new_ledger(&plan.run).await?;
-    Job { plan, table, client, prices, output: args.output, ledger, attempt: Attempt::First }.run().await
+    Job { plan, table, client, prices, output: args.output, ledger }.run().await
+}
+
+/// The migration as the file has it.
+pub(crate) fn read(file: &Path) -> Result<Definition, CliError> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        CliError::usage(format!("expected a migration in {name}: {error}; name another with --migration"))
+    })?;
+    Definition::from_yaml(&text)
+        .map_err(|mistakes| CliError::usage(format!("{name} is not a migration yet:\n{mistakes}")))
 }
 
 /// The migration as the file and the flags have it.
 fn definition(args: &MigrateArgs) -> Result<Definition, CliError> {
-    let file = args.migration.display();
-    let text = std::fs::read_to_string(&args.migration).map_err(|error| {
-        CliError::usage(format!("expected a migration in {file}: {error}; name another with --migration"))
-    })?;
-    let mut definition = Definition::from_yaml(&text)
-        .map_err(|mistakes| CliError::usage(format!("{file} is not a migration yet:\n{mistakes}")))?;
+    let mut definition = read(&args.migration)?;
     if let Some(table) = &args.table {
         definition.source.table = table.clone();
     }

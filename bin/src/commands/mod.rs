@@ -3,6 +3,7 @@
 pub(crate) mod conclude;
 pub(crate) mod control;
 pub(crate) mod deployed;
+pub(crate) mod deployed_again;
 pub(crate) mod deployed_report;
 pub(crate) mod dry_run;
 pub(crate) mod estimate;
@@ -14,6 +15,7 @@ pub(crate) mod migrate;
 pub(crate) mod raised;
 pub(crate) mod restore;
 pub(crate) mod resume;
+pub(crate) mod retry;
 pub(crate) mod serve;
 pub(crate) mod status;
 pub(crate) mod stop;

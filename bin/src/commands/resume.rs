@@ -1,10 +1,12 @@
-//! `run resume`: goes on with a run of this machine.
+//! `run resume`: goes on with a run, on the engine that it ran on. What its checkpoints say is done is not read again.
 
+use migration::attempts;
 use migration::cost::Prices;
 use migration::summary::{self, Status};
 
 use crate::args::ResumeArgs;
-use crate::commands::job::{Attempt, Job};
+use crate::commands::deployed_again;
+use crate::commands::job::Job;
 use crate::commands::migrate::first_contact;
 use crate::commands::which::{self, Which};
 use crate::errors::{CliError, Ended};
@@ -14,12 +16,8 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<Ended, CliError> {
     let (ledger, plan) = match which::find_named(&args.run).await? {
         Which::Local { ledger, plan } => (ledger, *plan),
         Which::UnderWay { plan, .. } => return Err(which::under_way(&plan.run)),
-        Which::Deployed { plan, .. } => {
-            return Err(CliError::usage(format!(
-                "run {} ran on Step Functions, where a run can't be gone on with; run the migration anew: what is done is \
-                 read once more, but not written",
-                plan.run
-            )));
+        Which::Deployed { deployed, plan, target } => {
+            return deployed_again::resume(*deployed, *plan, &target, args.yes, args.output).await;
         }
     };
     let ended = summary::read(&ledger.ledger, &plan.run).await?;
@@ -30,5 +28,6 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<Ended, CliError> {
     let client = which::connect(&plan, "changes").await?;
     let table = first_contact(&client, plan.definition.source.table.as_str()).await?;
     let prices = Prices::built_in()?;
-    Job { plan, table, client, prices, output: args.output, ledger, attempt: Attempt::Resumed }.run().await
+    let attempt = attempts::begin(&ledger.ledger, &plan.run).await?;
+    Job { plan: plan.resumed(attempt), table, client, prices, output: args.output, ledger }.run().await
 }

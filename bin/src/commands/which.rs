@@ -193,6 +193,11 @@ pub(crate) async fn refuse_ended(deployed: &Deployed, plan: &Plan) -> Result<(),
     if deployed.describe(plan).await?.is_running() { Ok(()) } else { Err(has_ended(&plan.run)) }
 }
 
+/// What to say of a run on a stack that has to have ended first.
+pub(crate) fn under_way_at(console: &str, run: &RunId) -> CliError {
+    CliError::usage(format!("run {run} is under way; wait for its end, or end it with `run stop {run}`: {console}"))
+}
+
 /// What to say of a run of this folder that has to have ended first.
 pub(crate) fn under_way(run: &RunId) -> CliError {
     CliError::usage(format!(

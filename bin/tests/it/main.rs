@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod deployed;
+mod deployed_again;
 mod deployed_faults;
 mod deployed_refused;
 mod deployed_stopped;

@@ -100,3 +100,17 @@ fn a_ledger_that_cannot_be_read_is_said_and_is_in_nobodys_way() {
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stderr.contains("the ledger of run broken-20261120T000000000Z can't be read: "), "{}", ended.stderr);
 }
+
+#[test]
+fn a_run_without_failed_items_has_nothing_to_retry() {
+    let folder = Folder::with_example();
+    assert_eq!(folder.run("--items 20 --segments 2 --database table.db").code, Some(0));
+    let run = folder.only_run();
+    let refused = |args: &str, why: &str| {
+        let ended = folder.run(&format!("retry {run} {args}"));
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(ended.stderr.contains(why), "{}", ended.stderr);
+    };
+    refused("", "has no failed items to take up");
+    refused("--migration nowhere.yaml", "expected a migration in nowhere.yaml");
+}

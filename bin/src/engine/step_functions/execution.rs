@@ -3,7 +3,7 @@
 
 use aws_sdk_sfn::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sfn::primitives::DateTime;
-use aws_sdk_sfn::types::{ExecutionListItem, ExecutionStatus};
+use aws_sdk_sfn::types::{ExecutionListItem, ExecutionRedriveStatus, ExecutionStatus};
 use jiff::Timestamp;
 use migration::plan::{self, Plan, RunId};
 use migration::{Error, Kind, attempts};
@@ -24,6 +24,9 @@ pub(crate) struct Execution {
     pub(crate) cause: Option<String>,
     pub(crate) started: Timestamp,
     pub(crate) stopped: Option<Timestamp>,
+    /// Whether Step Functions would take it up where it ended, and how often it has.
+    pub(super) is_redrivable: bool,
+    pub(super) redrives: i32,
     input: Option<String>,
 }
 
@@ -128,6 +131,8 @@ impl Deployed {
         Ok(Execution {
             started: timestamp(&output.start_date),
             stopped: output.stop_date.as_ref().map(timestamp),
+            is_redrivable: output.redrive_status == Some(ExecutionRedriveStatus::Redrivable),
+            redrives: output.redrive_count.unwrap_or_default(),
             status: output.status,
             error: output.error,
             cause: output.cause,

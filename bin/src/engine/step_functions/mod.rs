@@ -6,11 +6,12 @@ mod cut_off;
 mod execution;
 mod follow;
 mod look;
+mod redrive;
 mod stack;
 mod target;
 
 use migration::definition::Definition;
-use migration::plan::RunId;
+use migration::plan::{Plan, RunId};
 use migration::{Error, Ledger};
 
 pub(crate) use execution::{Execution, input};
@@ -82,6 +83,19 @@ impl Deployed {
         Err(CliError::usage(format!(
             "{file} isn't what was deployed as stack {}; run `cargo run -p infra -- deploy` first",
             self.stack.name
+        )))
+    }
+
+    /// Whether a run that was begun with `plan` can go on: its functions take no other migration than the stack's.
+    pub(crate) fn check_same(&self, plan: &Plan) -> Result<(), CliError> {
+        self.stack.check_ready()?;
+        if self.stack.is_for(&plan.definition) {
+            return Ok(());
+        }
+        Err(CliError::usage(format!(
+            "run {} was begun with another migration than stack {} has by now; deploy that one again, or run the migration \
+             anew: what is done is not written twice",
+            plan.run, self.stack.name
         )))
     }
 

@@ -24,6 +24,7 @@ pub(super) struct Executions {
     begun: Arc<Mutex<BTreeMap<String, Begun>>>,
     functions: Functions,
     has_rule: AtomicBool,
+    is_redrivable: AtomicBool,
 }
 
 /// An execution that has begun.
@@ -41,6 +42,7 @@ struct Begun {
     children: (u64, u64, u64),
     /// Children that have outlived it, by their ARNs.
     left: Vec<String>,
+    redrives: u32,
     task: Option<AbortHandle>,
 }
 
@@ -59,6 +61,7 @@ impl Executions {
         Self {
             begun: Arc::default(),
             has_rule: AtomicBool::new(false),
+            is_redrivable: AtomicBool::new(true),
             functions: Functions {
                 services: Arc::new(services),
                 gates: Arc::new(Task::ALL.map(|task| (task, watch::channel(true).0)).into()),
@@ -75,8 +78,44 @@ impl Executions {
         self.functions.gates[&task].send_replace(true);
     }
 
-    pub(super) fn fail(&self, task: Task, error: &str) {
-        self.functions.failing.lock().unwrap().insert(task, error.to_owned());
+    pub(super) fn fail(&self, task: Task, error: Option<&str>) {
+        let mut failing = self.functions.failing.lock().unwrap();
+        match error {
+            Some(error) => failing.insert(task, error.to_owned()),
+            None => failing.remove(&task),
+        };
+    }
+
+    pub(super) fn forbid_redrive(&self) {
+        self.is_redrivable.store(false, Ordering::SeqCst);
+    }
+
+    /// Takes up an execution that was cut off. Step Functions would leave out the states that have succeeded; entering
+    /// them again changes nothing, as the tasks are safe to repeat.
+    pub(super) fn redrive(&self, arn: &str) -> bool {
+        let mut begun = self.begun.lock().unwrap();
+        let one = begun.get_mut(arn).unwrap();
+        if one.status == "RUNNING" || !self.is_redrivable.load(Ordering::SeqCst) {
+            return false;
+        }
+        (one.status, one.stopped, one.error) = ("RUNNING", None, None);
+        (one.children.1, one.redrives) = (one.children.2, one.redrives + 1);
+        one.task = Some(self.interpret(arn, &one.name, serde_json::from_str(&one.input).unwrap()));
+        true
+    }
+
+    fn interpret(&self, arn: &str, name: &str, input: Value) -> AbortHandle {
+        let told = Told { begun: self.begun.clone(), arn: arn.to_owned(), execution: Mutex::default() };
+        let interpreter = Interpreter::new(workflow::in_place().unwrap(), self.functions.clone()).unwrap();
+        let interpreter = interpreter.objects(MemoryObjects::new()).observer(told);
+        let (execution, list, key) = (Execution::new(name, input), self.begun.clone(), arn.to_owned());
+        let task = tokio::spawn(async move {
+            let outcome = interpreter.run(execution).await;
+            if let Some(begun) = list.lock().unwrap().get_mut(&key) {
+                begun.end(outcome);
+            }
+        });
+        task.abort_handle()
     }
 
     pub(super) fn names(&self) -> Vec<String> {
@@ -93,16 +132,6 @@ impl Executions {
         }
         let plan: Value = serde_json::from_str(input).unwrap();
         let children = serde_json::from_value::<Plan>(plan.clone()).map_or(0, |plan| plan.children);
-        let told = Told { begun: self.begun.clone(), arn: arn.clone(), execution: Mutex::default() };
-        let interpreter = Interpreter::new(workflow::in_place().unwrap(), self.functions.clone()).unwrap();
-        let interpreter = interpreter.objects(MemoryObjects::new()).observer(told);
-        let (execution, list, key) = (Execution::new(name, plan), self.begun.clone(), arn.clone());
-        let task = tokio::spawn(async move {
-            let outcome = interpreter.run(execution).await;
-            if let Some(begun) = list.lock().unwrap().get_mut(&key) {
-                begun.end(outcome);
-            }
-        });
         let one = Begun {
             name: name.to_owned(),
             input: input.to_owned(),
@@ -114,7 +143,8 @@ impl Executions {
             states: Vec::new(),
             children: (children.into(), 0, 0),
             left: Vec::new(),
-            task: Some(task.abort_handle()),
+            redrives: 0,
+            task: Some(self.interpret(&arn, name, plan)),
         };
         begun.insert(arn.clone(), one);
         Ok(arn)
@@ -217,7 +247,8 @@ impl Begun {
     fn description(&self, arn: &str) -> Value {
         let mut description = json!({
             "executionArn": arn, "stateMachineArn": MACHINE, "name": self.name, "status": self.status,
-            "startDate": seconds(self.started), "input": self.input,
+            "startDate": seconds(self.started), "input": self.input, "redriveCount": self.redrives,
+            "redriveStatus": if ["RUNNING", "SUCCEEDED"].contains(&self.status) { "NOT_REDRIVABLE" } else { "REDRIVABLE" },
         });
         if let Some(stopped) = self.stopped {
             description["stopDate"] = seconds(stopped);

@@ -43,6 +43,8 @@ pub(crate) struct Aws {
     /// Operations whose answer gets lost after they were carried out, and how often yet.
     lost: Mutex<HashMap<String, usize>>,
     pub(crate) asked: Mutex<Vec<String>>,
+    /// What Step Functions was asked for, with the requests.
+    bodies: Mutex<Vec<(String, Value)>>,
     executions: executions::Executions,
 }
 
@@ -88,6 +90,7 @@ impl World {
             refused: Mutex::default(),
             lost: Mutex::default(),
             asked: Mutex::default(),
+            bodies: Mutex::default(),
             executions: executions::Executions::new(&client, &ledger, &definition),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -206,7 +209,22 @@ impl Aws {
 
     /// Lets that function fail.
     pub(crate) fn fail(&self, task: Task, error: &str) {
-        self.executions.fail(task, error);
+        self.executions.fail(task, Some(error));
+    }
+
+    pub(crate) fn mend(&self, task: Task) {
+        self.executions.fail(task, None);
+    }
+
+    /// The requests of an operation of Step Functions.
+    pub(crate) fn requests(&self, operation: &str) -> Vec<Value> {
+        let bodies = self.bodies.lock().unwrap();
+        bodies.iter().filter(|(asked, _)| asked == operation).map(|(_, body)| body.clone()).collect()
+    }
+
+    /// Lets Step Functions refuse every redrive.
+    pub(crate) fn forbid_redrive(&self) {
+        self.executions.forbid_redrive();
     }
 
     /// Stops the executions that are under way, as a person in the console does.

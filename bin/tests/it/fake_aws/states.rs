@@ -8,6 +8,7 @@ use super::{Aws, MACHINE, error, json_answer, parsed};
 
 pub(super) fn answer(aws: &Aws, operation: &str, body: &Bytes) -> Response {
     let request = parsed(body);
+    aws.bodies.lock().unwrap().push((operation.to_owned(), request.clone()));
     let field = |name: &str| request[name].as_str().unwrap_or_default().to_owned();
     let stack = aws.stack.lock().unwrap().clone();
     match operation {
@@ -46,6 +47,10 @@ pub(super) fn answer(aws: &Aws, operation: &str, body: &Bytes) -> Response {
                 _ => json!({ "mapRuns": execution.map_run.iter().collect::<Vec<_>>() }),
             })
         }
+        "RedriveExecution" => match aws.executions.redrive(&field("executionArn")) {
+            true => json_answer(&json!({ "redriveDate": 0 })),
+            false => error(false, "ExecutionNotRedrivable", "Execution can't be redriven"),
+        },
         "StopExecution" => match aws.executions.stop(&field("executionArn"), &field("error"), &field("cause")) {
             true => json_answer(&json!({ "stopDate": 0 })),
             false => error(false, "ExecutionDoesNotExist", "Execution Does Not Exist"),
