@@ -49,6 +49,24 @@ pub(crate) enum Command {
     Export(ExportArgs),
 }
 
+impl Command {
+    /// Whether it is about a run, and about which, where one is named.
+    pub(crate) fn of_run(&self) -> Option<Option<&str>> {
+        match self {
+            Self::Status(SomeRunArgs { run, .. }) | Self::Watch(SomeRunArgs { run, .. }) => Some(run.as_deref()),
+            Self::Stop(StopArgs { run, .. })
+            | Self::Throttle(ThrottleArgs { run, .. })
+            | Self::Pause(run)
+            | Self::GoOn(run)
+            | Self::Resume(ResumeArgs { run, .. })
+            | Self::Retry(RetryArgs { run, .. })
+            | Self::Restore(run)
+            | Self::Failures(run) => Some(Some(&run.run)),
+            Self::Serve(_) | Self::Export(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct MigrateArgs {
     /// The migration to carry out

@@ -1,6 +1,7 @@
 //! The command line of Segue: words, bars and exit codes around the functions of `migration`.
 
 mod args;
+mod ask;
 mod commands;
 mod data;
 mod engine;
@@ -16,31 +17,37 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::commands::{control, export, failures, migrate, restore, resume, retry, serve, status, stop, watch};
+use crate::commands::{control, export, failures, migrate, raised, restore, resume, retry, serve, status, stop, watch};
+use crate::errors::{CliError, Ended};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let args = Args::parse();
-    let ended = match args.command {
-        None => migrate::migrate(args.migrate).await,
-        Some(Command::Status(args)) => status::status(args).await,
-        Some(Command::Watch(args)) => watch::watch(args).await,
-        Some(Command::Stop(args)) => stop::stop(args).await,
-        Some(Command::Throttle(args)) => control::throttle(args).await,
-        Some(Command::Pause(args)) => control::pause(args).await,
-        Some(Command::GoOn(args)) => control::go_on(args).await,
-        Some(Command::Resume(args)) => resume::resume(args).await,
-        Some(Command::Retry(args)) => retry::retry(args).await,
-        Some(Command::Restore(args)) => restore::restore(args).await,
-        Some(Command::Failures(args)) => failures::failures(args).await,
-        Some(Command::Serve(args)) => serve::serve(args).await,
-        Some(Command::Export(args)) => export::export(args).await,
-    };
-    match ended {
+    match carry_out(Args::parse()).await {
         Ok(ended) => ended.into(),
         Err(error) => {
             show::error(&error);
             error.exit_code()
         }
+    }
+}
+
+async fn carry_out(args: Args) -> Result<Ended, CliError> {
+    let Some(command) = args.command else { return migrate::migrate(args.migrate).await };
+    if let Some(run) = command.of_run() {
+        raised::offer_here(run).await?;
+    }
+    match command {
+        Command::Status(args) => status::status(args).await,
+        Command::Watch(args) => watch::watch(args).await,
+        Command::Stop(args) => stop::stop(args).await,
+        Command::Throttle(args) => control::throttle(args).await,
+        Command::Pause(args) => control::pause(args).await,
+        Command::GoOn(args) => control::go_on(args).await,
+        Command::Resume(args) => resume::resume(args).await,
+        Command::Retry(args) => retry::retry(args).await,
+        Command::Restore(args) => restore::restore(args).await,
+        Command::Failures(args) => failures::failures(args).await,
+        Command::Serve(args) => serve::serve(args).await,
+        Command::Export(args) => export::export(args).await,
     }
 }

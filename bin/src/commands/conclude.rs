@@ -1,5 +1,6 @@
 //! The report of a run that has ended, wherever it ran.
 
+use migration::Kind;
 use migration::cost::Prices;
 use migration::definition::TableName;
 use migration::summary::Summary;
@@ -36,4 +37,15 @@ pub(crate) fn conclude(
         }
     }
     Ok(summary.status.into())
+}
+
+/// What leads on from a run that did not succeed; `mend` says how a migration is mended there.
+pub(crate) fn to_go_on(summary: &Summary, mend: &str) -> Option<String> {
+    let run = &summary.run;
+    if summary.failure.as_ref()?.error != Kind::TooManyFailedItems.name() {
+        return Some(format!("to go on    run resume {run}"));
+    }
+    // Going on alone would leave the failed items as they are.
+    let then = if summary.segments.failed > 0 { format!("; then `run resume {run}`") } else { String::new() };
+    Some(format!("to go on    {mend}, and `run retry {run}`: it takes up the failed items alone{then}"))
 }

@@ -1,8 +1,6 @@
 //! The main job on a stack: says what will be changed where and what it costs, asks, starts the execution, and follows
 //! it, or leaves.
 
-use std::io::{self, BufRead, IsTerminal, Write};
-
 use indicatif::{HumanBytes, HumanCount};
 use jiff::Timestamp;
 use migration::capacity;
@@ -22,7 +20,7 @@ use crate::commands::{dry_run as dry, raised};
 use crate::engine::step_functions::{Deployed, Target, input};
 use crate::errors::{CliError, Ended};
 use crate::signals::Signals;
-use crate::{report, show};
+use crate::{ask, report, show};
 
 /// Children at work where nobody says otherwise: a tenth of the Lambda functions that an account may have at work in a
 /// region from its first day (Lambda quotas, "Concurrent executions"), which it needs for other things too.
@@ -45,7 +43,8 @@ pub(crate) async fn migrate(
         checked => checked?,
     }
     say_where(&deployed, &target, args.dry_run);
-    raised::warn_of_tables_left_by(&deployed).await?;
+    raised::offer_here(None).await?;
+    raised::offer_at(&deployed, None).await?;
     let table = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
     let (started, functions) = (Timestamp::now(), functions::transforms::all());
     let workers = args.workers.unwrap_or(CHILDREN_AT_WORK);
@@ -189,11 +188,8 @@ pub(crate) fn is_wanted(yes: bool) -> Result<bool, CliError> {
     if yes {
         return Ok(true);
     }
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+    if !ask::is_possible() {
         return Err(CliError::usage("expected a terminal to ask on, or --yes; nothing was begun"));
     }
-    write!(io::stderr(), "begin? [y/N] ")?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+    Ok(ask::yes("begin?")?)
 }

@@ -12,7 +12,7 @@ use migration::{Kind, attempts, capacity};
 use crate::args::Output;
 use crate::commands::deployed::{is_wanted, refuse_beside_another, say_where, to_its_end};
 use crate::commands::migrate::first_contact;
-use crate::commands::{retry as again, which};
+use crate::commands::{raised, retry as again, which};
 use crate::engine::step_functions::{Deployed, Execution, Target, input};
 use crate::errors::{CliError, Ended};
 use crate::signals::Signals;
@@ -34,6 +34,7 @@ pub(crate) async fn resume(
     }
     deployed.check_same(&plan)?;
     refuse_beside_another(&deployed).await?;
+    raised::offer_at(&deployed, Some(&plan.run)).await?;
     let table = say_plan(&deployed, &plan, target, Scope::Segments).await?;
     let can_be_redriven = match &execution {
         Some(execution) => deployed.can_be_redriven(execution, &plan, &table).await?,
@@ -67,6 +68,7 @@ pub(crate) async fn retry(
     ended(&deployed, &plan).await?;
     again::check(&deployed.ledger(), &plan, &definition).await?;
     refuse_beside_another(&deployed).await?;
+    raised::offer_at(&deployed, Some(&plan.run)).await?;
     say_plan(&deployed, &plan, target, Scope::FailedItems).await?;
     if !is_wanted(yes)? {
         show::line("nothing was begun");

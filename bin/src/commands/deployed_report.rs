@@ -6,7 +6,7 @@ use migration::plan::Plan;
 use migration::summary::{self, RunFailure, Segments, Status, Summary};
 
 use crate::args::Output;
-use crate::commands::conclude::conclude;
+use crate::commands::conclude::{conclude, to_go_on};
 use crate::engine::Left;
 use crate::engine::step_functions::{Deployed, Look};
 use crate::errors::{CliError, Ended};
@@ -62,16 +62,6 @@ fn notes(deployed: &Deployed, plan: &Plan, summary: &Summary, left: &Left) -> Ve
              `run restore {run}` does it by hand"
         ));
     }
-    if let Some(failure) = &summary.failure {
-        // Going on alone would leave the failed items as they are.
-        let is_mended_first = failure.error == Kind::TooManyFailedItems.name();
-        notes.push(if is_mended_first {
-            format!(
-                "to go on    mend the migration, deploy it, and `run retry {run}`: it takes up the failed items alone"
-            )
-        } else {
-            format!("to go on    run resume {run}")
-        });
-    }
+    notes.extend(to_go_on(summary, "mend the migration, deploy it"));
     notes
 }

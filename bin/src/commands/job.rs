@@ -12,10 +12,10 @@ use migration::plan::{Engine, Plan, RunId, Scope};
 use migration::prewarm::{self, Raised};
 use migration::summary::{SoFar, Summary};
 use migration::table::Table;
-use migration::{Kind, Ledger, Services, Stop, control, local, summary};
+use migration::{Ledger, Services, Stop, control, local, summary};
 
 use crate::args::Output;
-use crate::commands::conclude::conclude;
+use crate::commands::conclude::{conclude, to_go_on};
 use crate::engine::endpoint::Endpoint;
 use crate::engine::{Left, LocalLedger, Objects};
 use crate::errors::{CliError, Ended};
@@ -113,14 +113,7 @@ impl Job {
         if self.is_gone_afterwards() {
             return Some("database    was a temporary one; --database FILE keeps it".into());
         }
-        let failure = summary.failure.as_ref();
-        if failure.is_some_and(|failure| failure.error == Kind::TooManyFailedItems.name()) {
-            // Going on would leave the failed items as they are.
-            let retry = format!("run retry {}", summary.run);
-            return Some(format!("to go on    mend the migration, and `{retry}`: it takes up the failed items alone"));
-        }
-        let is_unfinished = summary.segments.failed > 0;
-        is_unfinished.then(|| format!("to go on    run resume {}", summary.run))
+        to_go_on(summary, "mend the migration")
     }
 
     fn ended_at_once(&self) -> CliError {

@@ -36,10 +36,16 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     }
     let (engine, client) = match choose(&args, &definition.migration)? {
         Choice::StepFunctions(target) => return deployed::migrate(args, definition, prices, target).await,
-        Choice::Direct => (Engine::Direct, connect(&args, &definition).await?),
-        Choice::Embedded { named } => (Engine::Embedded, rehearse(&args, &definition, named).await?),
+        Choice::Direct => {
+            raised::offer_here(None).await?;
+            (Engine::Direct, connect(&args, &definition).await?)
+        }
+        Choice::Embedded { named } => {
+            // Before its database is opened, which may be that of the table to put back.
+            raised::offer_here(None).await?;
+            (Engine::Embedded, rehearse(&args, &definition, named).await?)
+        }
     };
-    raised::warn_of_tables().await?;
     let table = first_contact(&client, definition.source.table.as_str()).await?;
     let plan = Plan::new(definition, &table, engine, workers(&args), started)?;
     let plan = Plan { now, ..plan };

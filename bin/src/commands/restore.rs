@@ -1,8 +1,9 @@
 //! `run restore`: puts back what a run has raised and, because it was cut off, not put back.
 
+use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
-use migration::plan::Plan;
-use migration::{Kind, Services, Task, prewarm};
+use migration::plan::{Plan, RunId};
+use migration::{Error, Kind, Ledger, Services, Task, prewarm};
 use serde_json::json;
 
 use crate::args::RunArgs;
@@ -29,10 +30,15 @@ pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
         }
         None => which::connect(&plan, "changes").await?,
     };
-    let services = Services::new(client, ledger, functions::transforms::all(), Timestamp::now);
-    Task::Restore.run(&services, json!({ "run": run }), None).await?;
+    put_back(client, ledger, run).await?;
     show::line(format_args!("table {} has {} again", definition.source.table, report::words(&before)));
     Ok(Ended::Done)
+}
+
+/// Puts back what the run has raised.
+pub(crate) async fn put_back(client: Client, ledger: Ledger, run: &RunId) -> Result<(), Error> {
+    let services = Services::new(client, ledger, functions::transforms::all(), Timestamp::now);
+    Task::Restore.run(&services, json!({ "run": run }), None).await.map(drop)
 }
 
 /// A run that is under way needs what it has raised, and puts it back itself.

@@ -66,6 +66,24 @@ async fn the_capacity_of_a_killed_run_can_be_put_back_alone() {
     assert!(again.stderr.contains("has nothing to put back"), "{}", again.stderr);
 }
 
+/// Whatever the command is for.
+#[tokio::test]
+async fn whoever_is_at_a_terminal_is_offered_to_have_it_put_back() {
+    let folder = folder_with_table();
+    killed(&folder);
+    let run = folder.only_run();
+    let left = format!("run {run} was killed and has left table things raised: `run restore {run}` puts it back to");
+    let shown = folder.run_on_a_terminal("status", "n\n");
+    assert!(shown.contains(&left) && shown.contains("put it back now? [y/N] n"), "{shown}");
+    // Nobody could answer.
+    let piped = folder.run("status");
+    assert!(piped.stderr.contains(&left) && !piped.stderr.contains("now?"), "{}", piped.stderr);
+    let shown = folder.run_on_a_terminal("watch", "y\n");
+    assert!(shown.contains("it has 1,000 read + 1,000 write units again"), "{shown}");
+    assert_units(&folder, 1_000).await;
+    assert!(!folder.run("status").stderr.contains("has left"));
+}
+
 #[test]
 fn a_run_that_is_not_there_is_refused_with_those_that_are() {
     let folder = Folder::with_example();

@@ -1,7 +1,8 @@
 //! What the tests share: a folder with the binary run in it, a server with a client, and tables as they are exported.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Lines};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
@@ -9,6 +10,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
 use regex_lite::Regex;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -90,6 +92,32 @@ impl Folder {
     /// Runs the binary to its end. Arguments are parted by spaces.
     pub(crate) fn run(&self, args: &str) -> Ended {
         Ended::of(self.command(args.split_whitespace()).output().unwrap())
+    }
+
+    /// Runs it on a terminal, where `answer` is typed at its first question; gives what the terminal shows.
+    pub(crate) fn run_on_a_terminal(&self, args: &str, answer: &str) -> String {
+        let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&terminal).unwrap();
+        unlockpt(&terminal).unwrap();
+        let name = ptsname(&terminal, Vec::new()).unwrap().into_string().unwrap();
+        let end = || Stdio::from(File::options().read(true).write(true).open(&name).unwrap());
+        let mut command = self.command(args.split_whitespace());
+        let mut child = command.stdin(end()).stderr(end()).stdout(Stdio::null()).spawn().unwrap();
+        // It holds the terminal's other side.
+        drop(command);
+        let mut terminal = File::from(terminal);
+        let (mut shown, mut bytes, mut answer) = (Vec::new(), [0; 1024], Some(answer));
+        // The end of a terminal whose other side is closed is an error.
+        while let Ok(read @ 1..) = terminal.read(&mut bytes) {
+            shown.extend_from_slice(&bytes[..read]);
+            if shown.ends_with(b"[y/N] ")
+                && let Some(answer) = answer.take()
+            {
+                terminal.write_all(answer.as_bytes()).unwrap();
+            }
+        }
+        child.wait().unwrap();
+        String::from_utf8(shown).unwrap()
     }
 
     /// Runs it with `--output json`, expects this exit code, and gives the object.
@@ -224,7 +252,7 @@ impl Running {
         }
         let mut stdout = String::new();
         if let Some(mut pipe) = self.child.stdout.take() {
-            std::io::Read::read_to_string(&mut pipe, &mut stdout).unwrap();
+            pipe.read_to_string(&mut stdout).unwrap();
         }
         let code = self.child.wait().unwrap().code();
         Ended { code, stdout, stderr: self.read.join("\n") }
