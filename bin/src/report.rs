@@ -3,8 +3,8 @@
 use indicatif::HumanCount;
 use migration::capacity::{Capacity, Units};
 use migration::cost::Prices;
+use migration::failures::FailedItem;
 use migration::prewarm::Raised;
-use migration::segment::FailedItem;
 use migration::summary::{Status, Summary};
 use migration::table::Table;
 use serde_json::{Value, json};

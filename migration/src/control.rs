@@ -27,10 +27,10 @@ pub struct Control {
 }
 
 /// The attributes of the entry.
-pub(crate) const STOP: &str = "stop";
-pub(crate) const PAUSED: &str = "paused";
-pub(crate) const WRITE_UNITS: &str = "write_units";
-pub(crate) const READ_UNITS: &str = "read_units";
+const STOP: &str = "stop";
+const PAUSED: &str = "paused";
+const WRITE_UNITS: &str = "write_units";
+const READ_UNITS: &str = "read_units";
 
 /// What is asked of a run just now.
 pub async fn read(ledger: &Ledger, run: &RunId) -> Result<Control, Error> {
@@ -67,6 +67,11 @@ pub async fn stop(ledger: &Ledger, run: &RunId) -> Result<Control, Error> {
 /// Forgets what asked the attempt before to stop or to hold still: a new one has begun.
 pub(crate) async fn begin(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
     change(ledger, run, &[(STOP, None), (PAUSED, None)]).await.map(drop)
+}
+
+/// Sets one attribute.
+pub(crate) async fn set(ledger: &Ledger, run: &RunId, name: &str, value: AttributeValue) -> Result<(), Error> {
+    change(ledger, run, &[(name, Some(value))]).await.map(drop)
 }
 
 /// An error where the run was asked to stop.

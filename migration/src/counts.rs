@@ -4,6 +4,8 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use crate::waits::Waits;
+
 /// Sums over items. `scanned` is the sum of the six outcomes.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Counts {
@@ -31,6 +33,9 @@ pub struct Counts {
     pub throttled_reads: u64,
     /// Writes that met the write capacity of the table or an index, and were tried again.
     pub throttled_writes: u64,
+    /// What workers waited for.
+    #[serde(default)]
+    pub waits: Waits,
 }
 
 impl Counts {
@@ -54,5 +59,6 @@ impl AddAssign for Counts {
         self.write_units += other.write_units;
         self.throttled_reads += other.throttled_reads;
         self.throttled_writes += other.throttled_writes;
+        self.waits += other.waits;
     }
 }

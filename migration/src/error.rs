@@ -6,11 +6,15 @@ use std::fmt;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use crate::limit::Limit;
+
 /// What went wrong, and what lay underneath.
 #[derive(Debug)]
 pub struct Error {
     kind: Kind,
     message: String,
+    /// Of a throttled request: the limit that it has met, where DynamoDB says it.
+    limit: Option<Limit>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -33,6 +37,8 @@ pub enum Kind {
     TooManyFailedItems,
     /// Somebody asked the run to stop.
     Stopped,
+    /// The worker's time is up, or the run is paused: it is to be called again.
+    Interrupted,
     /// DynamoDB refused the request for a reason that no retry mends.
     Refused,
     /// A task panicked: a bug, ours or a transform's.
@@ -41,7 +47,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::InvalidInput,
         Self::NotFound,
         Self::Denied,
@@ -50,6 +56,7 @@ impl Kind {
         Self::Busy,
         Self::TooManyFailedItems,
         Self::Stopped,
+        Self::Interrupted,
         Self::Refused,
         Self::Panicked,
     ];
@@ -68,6 +75,7 @@ impl Kind {
             Self::Busy => "Segue.Busy",
             Self::TooManyFailedItems => "Segue.TooManyFailedItems",
             Self::Stopped => "Segue.Stopped",
+            Self::Interrupted => "Segue.Interrupted",
             Self::Refused => "Segue.Refused",
             Self::Panicked => "Segue.Panicked",
         }
@@ -82,7 +90,7 @@ impl Kind {
 impl Error {
     /// An error with nothing underneath. The message holds no item's value (R20).
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), limit: None, source: None }
     }
 
     /// The input is impossible.
@@ -93,6 +101,11 @@ impl Error {
     /// What kind of error it is.
     pub fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The limit that a throttled request has met, where DynamoDB says it.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.limit.as_ref()
     }
 
     /// The same error, said to have happened while `doing`.
@@ -143,12 +156,18 @@ impl Error {
             SdkError::ResponseError(_) => (Kind::Unavailable, "the answer could not be read".into()),
             other => of_construction(other),
         };
+        let limit = match &error {
+            SdkError::ServiceError(service) if kind == Kind::Throttled => {
+                service.raw().body().bytes().and_then(Limit::of_refusal)
+            }
+            _ => None,
+        };
         // An answer of the service may hold items; what else there is may not.
         let source = match error {
             SdkError::ServiceError(_) | SdkError::ResponseError(_) => None,
             other => Some(Box::new(other) as _),
         };
-        Self { kind, message: format!("{operation}: {detail}"), source }
+        Self { kind, message: format!("{operation}: {detail}"), limit, source }
     }
 }
 
@@ -247,6 +266,7 @@ mod tests {
         Segue.Busy
         Segue.TooManyFailedItems
         Segue.Stopped
+        Segue.Interrupted
         Segue.Refused
         Segue.Panicked
         ");

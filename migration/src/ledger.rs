@@ -8,10 +8,14 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ReturnValue, ScalarAttributeType,
+    TransactWriteItem,
 };
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -144,6 +148,36 @@ impl Ledger {
         .await
     }
 
+    /// The table's name.
+    pub(crate) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// The key of an entry.
+    pub(crate) fn key(&self, run: &RunId, entry: Entry) -> LedgerItem {
+        key(run, entry)
+    }
+
+    /// An entry with that body.
+    pub(crate) fn entry(&self, run: &RunId, entry: Entry, body: &str) -> LedgerItem {
+        let mut item = key(run, entry);
+        item.insert("body".into(), AttributeValue::S(body.to_owned()));
+        item
+    }
+
+    /// Begins a PutItem.
+    pub(crate) fn put_item(&self, item: LedgerItem) -> PutItemFluentBuilder {
+        self.client.put_item().table_name(&self.table).set_item(Some(item))
+    }
+
+    /// Sends a transaction.
+    pub(crate) async fn transact(
+        &self,
+        actions: Vec<TransactWriteItem>,
+    ) -> Result<TransactWriteItemsOutput, SdkError<TransactWriteItemsError, HttpResponse>> {
+        self.client.transact_write_items().set_transact_items(Some(actions)).send().await
+    }
+
     /// Takes an entry out, if it is there.
     pub(crate) async fn delete(&self, run: &RunId, entry: Entry) -> Result<(), Error> {
         patiently(&Meter::default(), async || {
@@ -156,6 +190,16 @@ impl Ledger {
     /// Reads an entry.
     pub(crate) async fn get<T: DeserializeOwned>(&self, run: &RunId, entry: Entry) -> Result<Option<T>, Error> {
         self.item(run, entry).await?.as_ref().map(body).transpose()
+    }
+
+    /// Reads an entry, and its body as it stands there, for [`Self::replace`].
+    pub(crate) async fn get_with_body<T: DeserializeOwned>(
+        &self,
+        run: &RunId,
+        entry: Entry,
+    ) -> Result<Option<(T, String)>, Error> {
+        let Some(item) = self.item(run, entry).await? else { return Ok(None) };
+        Ok(Some((body(&item)?, text(&item)?.to_owned())))
     }
 
     /// Reads an entry with all of its attributes.
@@ -196,12 +240,18 @@ impl Ledger {
     pub(crate) async fn each_segment<T: DeserializeOwned>(
         &self,
         run: &RunId,
-        mut each: impl FnMut(T),
+        mut each: impl FnMut(u32, T),
     ) -> Result<(), Error> {
         let mut next = None;
         loop {
-            let (segments, cursor) = self.query(run, SEGMENT_PREFIX, next, None).await?;
-            segments.into_iter().for_each(&mut each);
+            let (items, cursor) = self.query(run, SEGMENT_PREFIX, next, None).await?;
+            for item in &items {
+                let entry = item.get("entry").and_then(|entry| entry.as_s().ok());
+                let number = entry.and_then(|entry| entry.strip_prefix(SEGMENT_PREFIX)?.parse().ok());
+                let number =
+                    number.ok_or_else(|| Error::new(Kind::Refused, "a segment of the ledger has no number"))?;
+                each(number, body(item)?);
+            }
             if cursor.is_none() {
                 return Ok(());
             }
@@ -209,24 +259,27 @@ impl Ledger {
         }
     }
 
-    /// The first `limit` items that could not be migrated.
-    pub async fn failures<T: DeserializeOwned>(&self, run: &RunId, limit: usize) -> Result<Vec<T>, Error> {
-        let (mut failures, mut next) = self.query(run, FAILURE_PREFIX, None, Some(limit)).await?;
-        while failures.len() < limit && next.is_some() {
-            let (more, cursor) = self.query(run, FAILURE_PREFIX, next, Some(limit - failures.len())).await?;
-            failures.extend(more);
-            next = cursor;
-        }
-        Ok(failures)
+    /// Items that could not be migrated, in the order of their segments and numbers: those of one segment, or all. At most
+    /// `limit`, from `start` on; and where to go on.
+    pub(crate) async fn failures<T: DeserializeOwned>(
+        &self,
+        run: &RunId,
+        segment: Option<u32>,
+        start: Option<LedgerItem>,
+        limit: usize,
+    ) -> Result<(Vec<T>, Option<LedgerItem>), Error> {
+        let prefix = segment.map_or(FAILURE_PREFIX.to_owned(), |segment| format!("{FAILURE_PREFIX}{segment:06}#"));
+        let (items, cursor) = self.query(run, &prefix, start, Some(limit)).await?;
+        Ok((items.iter().map(body).collect::<Result<_, _>>()?, cursor))
     }
 
-    async fn query<T: DeserializeOwned>(
+    async fn query(
         &self,
         run: &RunId,
         prefix: &str,
-        start: Option<HashMap<String, AttributeValue>>,
+        start: Option<LedgerItem>,
         limit: Option<usize>,
-    ) -> Result<(Vec<T>, Option<HashMap<String, AttributeValue>>), Error> {
+    ) -> Result<(Vec<LedgerItem>, Option<LedgerItem>), Error> {
         let output = patiently(&Meter::default(), async || {
             let query = self.client.query().table_name(&self.table).consistent_read(true);
             query
@@ -242,8 +295,8 @@ impl Ledger {
                 .map_err(|error| Error::from_sdk("Query on the ledger", error))
         })
         .await?;
-        let bodies = output.items.unwrap_or_default().iter().map(body).collect::<Result<_, _>>()?;
-        Ok((bodies, output.last_evaluated_key.filter(|key| !key.is_empty())))
+        let items = output.items.unwrap_or_default();
+        Ok((items, output.last_evaluated_key.filter(|key| !key.is_empty())))
     }
 }
 
@@ -259,8 +312,11 @@ fn count(item: &LedgerItem) -> Option<u64> {
 }
 
 fn body<T: DeserializeOwned>(item: &LedgerItem) -> Result<T, Error> {
-    let body = item.get("body").and_then(|body| body.as_s().ok());
-    let body = body.ok_or_else(|| Error::new(Kind::Refused, "an entry of the ledger has no body"))?;
-    serde_json::from_str(body)
+    serde_json::from_str(text(item)?)
         .map_err(|error| Error::new(Kind::Refused, format!("an entry of the ledger can't be read: {error}")))
+}
+
+fn text(item: &LedgerItem) -> Result<&str, Error> {
+    let body = item.get("body").and_then(|body| body.as_s().ok());
+    body.map(String::as_str).ok_or_else(|| Error::new(Kind::Refused, "an entry of the ledger has no body"))
 }

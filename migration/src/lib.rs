@@ -3,6 +3,7 @@
 //! Data in, decisions out; side effects go through the clients that are handed in. Nothing here prints, reads
 //! the environment, or knows Lambda or the command line.
 
+mod allowance;
 pub mod attempts;
 mod backup;
 pub mod capacity;
@@ -14,9 +15,12 @@ pub mod deployment;
 pub mod dry_run;
 mod error;
 pub mod expression;
+pub mod failures;
 pub mod item;
 pub mod ledger;
+mod limit;
 pub mod local;
+mod pace;
 mod patience;
 pub mod plan;
 pub mod prepare;
@@ -27,12 +31,15 @@ pub mod summary;
 pub mod table;
 mod task;
 pub mod transform;
+mod waits;
 pub mod workflow;
 pub mod write;
 
 pub use counts::Counts;
 pub use error::{Error, Kind};
 pub use ledger::Ledger;
+pub use limit::Limit;
 pub use patience::{Meter, client_config};
 pub use services::{Observer, Services, Stop, Unobserved};
 pub use task::Task;
+pub use waits::Waits;

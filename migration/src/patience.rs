@@ -3,7 +3,9 @@
 //! Every retry of the domain goes through here, so that every throttle is counted. The SDK's own retries are
 //! off ([`client_config`]).
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::config::retry::RetryConfig;
@@ -12,6 +14,8 @@ use aws_sdk_dynamodb::config::{Builder, StalledStreamProtectionConfig};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder, Retryable};
 
 use crate::error::{Error, Kind};
+use crate::limit::Limit;
+use crate::waits::{Reason, Waits};
 
 /// The first wait is about a DynamoDB write; twelve doublings up to 5 s add up to about 40 s, after which the
 /// workflow's own Retry takes over, with a worker that holds nothing.
@@ -25,10 +29,22 @@ const CONNECT_TIME: Duration = Duration::from_secs(3);
 /// hold its worker for ever.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
 
-/// Counts what the retries met.
+/// What requests met.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Met {
+    /// How many were throttled.
+    pub(crate) throttled: u64,
+    pub(crate) waits: Waits,
+    /// What throttled them.
+    pub(crate) limits: BTreeSet<Limit>,
+}
+
+/// Counts what requests met: refusals, the limits behind them, and what was waited for.
 #[derive(Debug, Default)]
 pub struct Meter {
     throttled: AtomicU64,
+    waited_us: [AtomicU64; Reason::COUNT],
+    limits: Mutex<BTreeSet<Limit>>,
 }
 
 impl Meter {
@@ -37,9 +53,38 @@ impl Meter {
         self.throttled.load(Ordering::Relaxed)
     }
 
-    fn note(&self, error: &Error) {
+    /// What was met since this was asked last.
+    pub(crate) fn drain(&self) -> Met {
+        let drained = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
+        let waits = Waits::from_seconds(self.waited_us.each_ref().map(|waited| drained(waited) as f64 / 1e6));
+        Met { throttled: drained(&self.throttled), waits, limits: std::mem::take(&mut self.limits()) }
+    }
+
+    fn limits(&self) -> MutexGuard<'_, BTreeSet<Limit>> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn waited(&self, reason: Reason, wait: Duration) {
+        let wait_us = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
+        self.waited_us[reason as usize].fetch_add(wait_us, Ordering::Relaxed);
+    }
+
+    /// A request was refused.
+    pub(crate) fn refused(&self, limit: Option<&Limit>) {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+        let limit = limit.unwrap_or(&Limit::Table);
+        let mut limits = self.limits();
+        if !limits.contains(limit) {
+            limits.insert(limit.clone());
+        }
+    }
+
+    fn note(&self, error: &Error, wait: Duration) {
         if error.kind() == Kind::Throttled {
-            self.throttled.fetch_add(1, Ordering::Relaxed);
+            self.refused(error.limit());
+            self.waited(Reason::of(error.limit()), wait);
+        } else {
+            self.waited(Reason::Service, wait);
         }
     }
 }
@@ -54,7 +99,7 @@ where
     let attempts = attempt.retry(waits().with_max_times(MAX_RETRIES)).when(|error: &Error| error.kind().is_transient());
     // Boxed: a call of the SDK is kilobytes of future, which the worker would set aside for every item of a page,
     // those that it doesn't write included.
-    Box::pin(attempts.notify(|error, _| meter.note(error))).await
+    Box::pin(attempts.notify(|error, wait| meter.note(error, wait))).await
 }
 
 /// Patience with what is done in parts: while some are set back, others may go on.
@@ -73,10 +118,10 @@ impl<'m> Patience<'m> {
     /// Waits until what `error` has set back can be tried again; each wait is longer than the one before. Gives the
     /// error back where it doesn't pass, or where too many tries in a row have brought nothing on.
     pub(crate) async fn wait(&mut self, error: Error, is_progress: bool) -> Result<(), Error> {
-        self.meter.note(&error);
         self.fruitless = if is_progress { 0 } else { self.fruitless + 1 };
         match self.waits.next() {
             Some(wait) if error.kind().is_transient() && self.fruitless <= MAX_RETRIES => {
+                self.meter.note(&error, wait);
                 tokio::time::sleep(wait).await;
                 Ok(())
             }

@@ -1,10 +1,14 @@
 //! The first task: looks at the table once more, and writes the plan where every worker finds it.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Allowance;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
-use crate::plan::{Plan, RunId};
+use crate::plan::{Plan, RunId, Scope};
+use crate::segment::Checkpoint;
 use crate::services::Services;
 use crate::table::Table;
 use crate::transform::{Run, Transform};
@@ -51,10 +55,15 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
     }
     Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, Run { now: plan.now })?;
     begin(&services.ledger, &plan).await?;
+    Allowance::of(&table, plan.definition.budget).put(&services.ledger, &plan.run).await?;
+    let children = match plan.scope {
+        Scope::Segments => plan.shuffled_children(),
+        Scope::FailedItems => children_with_failed_items(&services.ledger, &plan).await?,
+    };
     Ok(Prepared {
         backup: plan.definition.backup,
         prewarm: plan.definition.prewarm.is_some(),
-        children: plan.shuffled_children(),
+        children,
         concurrency: plan.concurrency,
         attempt: plan.attempt,
         run: plan.run,
@@ -69,4 +78,17 @@ async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
     ledger.put(&plan.run, Entry::Plan, plan).await?;
     ledger.delete(&plan.run, Entry::Report).await?;
     ledger.delete(&plan.run, Entry::WorkerError).await
+}
+
+/// The children in whose segments there are failed items.
+async fn children_with_failed_items(ledger: &Ledger, plan: &Plan) -> Result<Vec<u32>, Error> {
+    let mut with_failed_items = BTreeSet::new();
+    ledger
+        .each_segment(&plan.run, |segment, checkpoint: Checkpoint| {
+            if checkpoint.counts.failed > 0 {
+                with_failed_items.insert(segment % plan.children);
+            }
+        })
+        .await?;
+    Ok(plan.shuffled_children().into_iter().filter(|child| with_failed_items.contains(child)).collect())
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::allowance::Allowance;
 use crate::capacity::{self, Capacity};
 use crate::control;
 use crate::error::Error;
@@ -61,6 +62,10 @@ pub(crate) async fn check(services: &Services, run: &RunId) -> Result<Ready, Err
     control::heed_stop(&services.ledger, run).await?;
     let plan = services.plan(run).await?;
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
+    if table.is_active {
+        // There is more to take now.
+        Allowance::of(&table, plan.definition.budget).put(&services.ledger, run).await?;
+    }
     Ok(Ready { ready: table.is_active })
 }
 

@@ -1,29 +1,34 @@
-//! The worker: reads a child's segments page by page, writes what the transform wants, and keeps the books.
+//! The worker: takes a child's segments to their end, or as far as its time goes, and keeps the books.
 //!
-//! A segment ends only on a page without a cursor (R1). A page's checkpoint is written when the outcome of its
-//! last item is durable, never before (R7); a page that is worked twice finds its items as wanted.
+//! It ends in one of three ways: done, to be called again (R6), or with an error, which it leaves in the ledger. In each
+//! of them what was done is in the books, and what is not in the books is done again without harm (R7).
 
-use std::time::Duration;
+mod books;
+mod failed;
+mod page_size;
+mod pages;
 
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use tokio::time::Instant;
 
+pub use books::Checkpoint;
+
+use self::page_size::PageSize;
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
-use crate::item::Item;
-use crate::item::json::{item_from_json, item_to_json};
 use crate::ledger::Entry;
-use crate::patience::{Meter, patiently};
-use crate::plan::{Plan, RunId};
+use crate::pace::{Pace, Pacer};
+use crate::patience::Met;
+use crate::plan::{Plan, RunId, Scope};
 use crate::services::Services;
+use crate::summary;
 use crate::transform::{Run, Transform};
 use crate::write::{Outcome, Writer, Written};
 
-/// A worker that has less time left than this begins no further page: a page of 1 MB in small items is up
-/// to a minute of writes when the table throttles.
-const DEADLINE_MARGIN: Duration = Duration::from_secs(60);
+/// For how long a child waits before it calls the worker of a run that is paused: a little longer each time, so that a
+/// run may be paused for a week before its children have called 3,000 times.
+const PAUSE_SECONDS: u32 = 10;
+const LONGEST_PAUSE_SECONDS: u32 = 300;
 
 /// What a child of the Map is told, and what its worker answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,56 +42,54 @@ pub struct Work {
     pub attempt: u32,
     /// How often the worker has been called for it.
     pub loops: u32,
-    /// Whether all of its segments are done; otherwise the worker's time was up, and the child calls again (R6).
+    /// Whether all of its segments are done; otherwise the child calls again.
     #[serde(default)]
     pub done: bool,
-}
-
-/// A segment's checkpoint.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// The last key of the last page whose outcomes are durable, as DynamoDB JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cursor: Option<Value>,
-    /// Whether the segment's last page is among them.
-    pub done: bool,
-    /// What became of the items up to there.
-    pub counts: Counts,
-}
-
-/// An item that could not be migrated, as the ledger keeps it (R19).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct FailedItem {
-    /// Its primary key, as DynamoDB JSON.
-    pub key: Value,
-    /// Why; no value of the item.
-    pub reason: String,
-    /// The segment that it lies in.
-    pub segment: u32,
+    /// How long it waits before it does: the run is paused. 0 is not at all.
+    #[serde(default)]
+    pub wait_seconds: u32,
 }
 
 /// Works the segments of one child, until they are done or `deadline` nears.
 pub(crate) async fn migrate(services: &Services, work: Work, deadline: Option<Instant>) -> Result<Work, Error> {
-    let worked = work_segments(services, &work, deadline).await;
-    if let Err(error) = &worked
-        && !services.stop.is_over()
-    {
-        note(services, &work.run, error).await?;
-    }
-    Ok(Work { done: worked?, loops: work.loops + 1, ..work })
+    let wait_seconds = match work_segments(services, &work, deadline).await {
+        Ok(Worked::Done) => return Ok(Work { done: true, loops: work.loops + 1, wait_seconds: 0, ..work }),
+        Ok(Worked::Interrupted { is_paused: false }) => 0,
+        Ok(Worked::Interrupted { is_paused: true }) => {
+            (work.wait_seconds * 2).clamp(PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
+        }
+        Err(error) => {
+            if !services.stop.is_over() {
+                note(services, &work.run, &error).await?;
+            }
+            return Err(error);
+        }
+    };
+    Ok(Work { done: false, loops: work.loops + 1, wait_seconds, ..work })
 }
 
-async fn work_segments(services: &Services, work: &Work, deadline: Option<Instant>) -> Result<bool, Error> {
-    let plan = services.plan_of(&work.run, work.attempt).await?;
+enum Worked {
+    Done,
+    /// The worker's time is up, or it has waited long enough for a run that is paused.
+    Interrupted {
+        is_paused: bool,
+    },
+}
+
+async fn work_segments(services: &Services, work: &Work, deadline: Option<Instant>) -> Result<Worked, Error> {
+    let attempt = services.attempt(&work.run, work.attempt).await?;
+    let (plan, pacer) = (&attempt.plan, &attempt.pacer);
+    pacer.wake((services.clock)());
     let run = Run { now: plan.now };
     let transform = Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, run)?;
-    let worker = Worker { services, plan: &plan, transform: &transform, deadline };
-    for segment in plan.segments_of(work.child) {
-        if !worker.segment(segment).await? {
-            return Ok(false);
+    let worker = Worker { services, plan, pacer, transform: &transform, deadline };
+    match worker.segments(work.child).await {
+        Ok(()) => Ok(Worked::Done),
+        Err(error) if error.kind() == Kind::Interrupted => {
+            Ok(Worked::Interrupted { is_paused: pacer.control().paused })
         }
+        Err(error) => Err(error),
     }
-    Ok(true)
 }
 
 /// What stopped a worker, as the ledger keeps it.
@@ -111,83 +114,31 @@ pub(crate) async fn note(services: &Services, run: &RunId, error: &Error) -> Res
 struct Worker<'w> {
     services: &'w Services,
     plan: &'w Plan,
+    pacer: &'w Pacer,
     transform: &'w Transform,
     deadline: Option<Instant>,
 }
 
 impl Worker<'_> {
-    /// Works one segment from its checkpoint on; tells whether it is done.
-    async fn segment(&self, segment: u32) -> Result<bool, Error> {
-        let ledger = &self.services.ledger;
-        let run = &self.plan.run;
-        let mut checkpoint: Checkpoint = ledger.get(run, Entry::Segment(segment)).await?.unwrap_or_default();
-        while !checkpoint.done {
-            if self.services.stop.is_requested() {
-                return Err(Error::new(Kind::Stopped, "the run was asked to stop"));
+    async fn segments(&self, child: u32) -> Result<(), Error> {
+        let mut size = PageSize::new(self.plan.concurrency);
+        for segment in self.plan.segments_of(child) {
+            match self.plan.scope {
+                Scope::Segments => pages::work(self, segment, &mut size).await?,
+                Scope::FailedItems => failed::work(self, segment).await?,
             }
-            if self.deadline.is_some_and(|deadline| Instant::now() + DEADLINE_MARGIN >= deadline) {
-                return Ok(false);
-            }
-            let failed_before = checkpoint.counts.failed;
-            let (counts, cursor) = self.page(segment, &checkpoint).await?;
-            checkpoint.done = cursor.is_none();
-            checkpoint.cursor = cursor;
-            checkpoint.counts += counts;
-            ledger.put(run, Entry::Segment(segment), &checkpoint).await?;
-            self.services.observer.page(segment, &counts, checkpoint.done);
-            self.hold_against_tolerance(checkpoint.counts.failed - failed_before).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Reads one page and takes each of its items to its outcome.
-    async fn page(&self, segment: u32, checkpoint: &Checkpoint) -> Result<(Counts, Option<Value>), Error> {
-        let (reads, writes) = (Meter::default(), Meter::default());
-        let (items, cursor, read_units) = self.scan(segment, checkpoint.cursor.clone(), &reads).await?;
-        let mut counts = Counts { scanned: items.len() as u64, read_units, ..Counts::default() };
+    fn pace(&self) -> Pace<'_> {
+        Pace::new(self.pacer, &self.services.stop, self.deadline)
+    }
+
+    fn writer<'p>(&'p self, pace: &'p Pace<'p>) -> Writer<'p> {
         let definition = &self.plan.definition;
         let table = definition.source.table.as_str();
-        let writer = Writer::new(&self.services.source, table, self.transform, definition.writes, &writes);
-        for (key, written) in writer.page(items).await {
-            let written = written?;
-            counts.add(&written);
-            if let Outcome::Failed(failure) = &written.outcome {
-                let number = checkpoint.counts.failed + counts.failed;
-                let failed = FailedItem { key: item_to_json(&key), reason: failure.to_string(), segment };
-                self.services.ledger.put(&self.plan.run, Entry::Failure(segment, number), &failed).await?;
-            }
-        }
-        counts.throttled_reads = reads.throttled();
-        counts.throttled_writes = writes.throttled();
-        Ok((counts, cursor))
-    }
-
-    async fn scan(
-        &self,
-        segment: u32,
-        cursor: Option<Value>,
-        meter: &Meter,
-    ) -> Result<(Vec<Item>, Option<Value>, f64), Error> {
-        let start = cursor.map(item_from_json).transpose().map_err(|why| {
-            Error::new(Kind::Refused, format!("the checkpoint of segment {segment} has no usable cursor: {why}"))
-        })?;
-        let definition = &self.plan.definition;
-        let whole = |number: u32| i32::try_from(number).map_err(|error| Error::invalid(error.to_string()));
-        let (segment, segments) = (whole(segment)?, whole(definition.segments.get())?);
-        let output = patiently(meter, async || {
-            let scan = self.services.source.scan().table_name(definition.source.table.as_str());
-            scan.segment(segment)
-                .total_segments(segments)
-                .set_exclusive_start_key(start.clone())
-                .return_consumed_capacity(ReturnConsumedCapacity::Total)
-                .send()
-                .await
-                .map_err(|error| Error::from_sdk("Scan", error))
-        })
-        .await?;
-        let read_units = output.consumed_capacity.and_then(|consumed| consumed.capacity_units).unwrap_or_default();
-        let cursor = output.last_evaluated_key.filter(|key| !key.is_empty()).map(|key| item_to_json(&key));
-        Ok((output.items.unwrap_or_default(), cursor, read_units))
+        Writer::new(&self.services.source, table, self.transform, definition.writes, pace)
     }
 
     /// Gives up when the run as a whole has failed more items than it may (R19). The last word is the
@@ -196,18 +147,25 @@ impl Worker<'_> {
         if failed == 0 {
             return Ok(());
         }
-        let all_failed = self.services.ledger.add(&self.plan.run, Entry::FailedItems, failed).await?;
+        let (ledger, run) = (&self.services.ledger, &self.plan.run);
         let tolerated = self.plan.definition.tolerated_failures;
-        let is_hopeless = tolerated.percentage.get() == 0.0
-            || self.plan.expected_items > 0 && !tolerated.bears(all_failed, self.plan.expected_items);
-        if is_hopeless {
-            let share = tolerated.percentage.get();
-            return Err(Error::new(
-                Kind::TooManyFailedItems,
-                format!("{all_failed} items can't be migrated; the migration tolerates {share} %"),
-            ));
+        let is_hopeless = |failed: u64| {
+            tolerated.percentage.get() == 0.0
+                || self.plan.expected_items > 0 && !tolerated.bears(failed, self.plan.expected_items)
+        };
+        // Quick, and too high where an answer was lost: only the checkpoints are exact.
+        if !is_hopeless(ledger.add(run, Entry::FailedItems, failed).await?) {
+            return Ok(());
         }
-        Ok(())
+        let failed = summary::so_far(ledger, run).await?.counts.failed;
+        if failed == 0 || !is_hopeless(failed) {
+            return Ok(());
+        }
+        let share = tolerated.percentage.get();
+        Err(Error::new(
+            Kind::TooManyFailedItems,
+            format!("{failed} items can't be migrated; the migration tolerates {share} %"),
+        ))
     }
 }
 
@@ -225,5 +183,13 @@ impl Counts {
         self.conflicts += u64::from(written.conflicts);
         self.read_units += written.read_units;
         self.write_units += written.write_units;
+    }
+
+    /// Adds what requests met.
+    fn add_met(&mut self, [reads, writes]: &[Met; 2]) {
+        self.throttled_reads += reads.throttled;
+        self.throttled_writes += writes.throttled;
+        self.waits += reads.waits;
+        self.waits += writes.waits;
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
 use crate::ledger::Ledger;
+use crate::pace::Pacer;
 use crate::plan::{self, Plan, RunId};
 use crate::transform::Functions;
 
@@ -30,8 +31,8 @@ pub struct Services {
     pub deployed: Option<String>,
     /// The time of day.
     pub clock: fn() -> Timestamp,
-    /// The plan that workers have asked for last.
-    worked: Mutex<Option<Arc<Plan>>>,
+    /// The attempt that workers have asked for last.
+    attempt: Mutex<Option<Arc<Attempt>>>,
 }
 
 /// Looks on while a run goes on, in its own process.
@@ -82,8 +83,8 @@ impl Services {
     /// Services that nobody looks on and nobody stops.
     pub fn new(source: Client, ledger: Ledger, functions: Functions, clock: fn() -> Timestamp) -> Self {
         let observer = Arc::new(Unobserved);
-        let (stop, worked) = (Stop::default(), Mutex::new(None));
-        Self { source, ledger, functions, observer, stop, deployed: None, clock, worked }
+        let (stop, attempt) = (Stop::default(), Mutex::new(None));
+        Self { source, ledger, functions, observer, stop, deployed: None, clock, attempt }
     }
 
     /// The plan of a run, as it is in the ledger.
@@ -93,12 +94,22 @@ impl Services {
         })
     }
 
-    /// The plan of an attempt for its workers, read once: a process may live on into another attempt, or another run.
-    pub(crate) async fn plan_of(&self, run: &RunId, attempt: u32) -> Result<Arc<Plan>, Error> {
-        let mut worked = self.worked.lock().await;
-        match &*worked {
-            Some(plan) if plan.run == *run && plan.attempt == attempt => Ok(plan.clone()),
-            _ => Ok(worked.insert(Arc::new(self.plan(run).await?)).clone()),
+    /// What the workers of an attempt share, made once: a process may live on into another attempt, or another run.
+    pub(crate) async fn attempt(&self, run: &RunId, number: u32) -> Result<Arc<Attempt>, Error> {
+        let mut attempt = self.attempt.lock().await;
+        match &*attempt {
+            Some(known) if known.plan.run == *run && known.plan.attempt == number => Ok(known.clone()),
+            _ => {
+                let plan = self.plan(run).await?;
+                let pacer = Pacer::new(self.ledger.clone(), &plan, (self.clock)());
+                Ok(attempt.insert(Arc::new(Attempt { plan, pacer })).clone())
+            }
         }
     }
+}
+
+/// What the workers of an attempt share in one process.
+pub(crate) struct Attempt {
+    pub(crate) plan: Plan,
+    pub(crate) pacer: Pacer,
 }

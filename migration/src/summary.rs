@@ -1,5 +1,7 @@
 //! The last task: adds up what the segments did, and says how the run ended.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -7,6 +9,7 @@ use crate::counts::Counts;
 use crate::definition::ToleratedFailures;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
+use crate::limit::Limit;
 use crate::plan::{Engine, RunId};
 use crate::segment::{Checkpoint, WorkerError};
 use crate::services::Services;
@@ -56,6 +59,9 @@ pub struct Summary {
     pub segments: Segments,
     /// Its items.
     pub counts: Counts,
+    /// The limits that throttled requests have met.
+    #[serde(default)]
+    pub limits: BTreeSet<Limit>,
     /// From its start to its summary.
     pub seconds: f64,
 }
@@ -100,7 +106,7 @@ impl ToleratedFailures {
 /// Adds up the run, writes its report to the ledger, and returns it.
 pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Summary, Error> {
     let plan = services.plan(&ending.run).await?;
-    let SoFar { counts, segments_done: succeeded } = so_far(&services.ledger, &ending.run).await?;
+    let SoFar { counts, segments_done: succeeded, limits } = so_far(&services.ledger, &ending.run).await?;
     let total = plan.definition.segments.get();
     let tolerated = plan.definition.tolerated_failures;
     let share = tolerated.percentage.get();
@@ -124,27 +130,30 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
     let seconds = (services.clock)().duration_since(plan.started).as_secs_f64();
     let segments = Segments { total, succeeded, failed: total - succeeded };
     let (attempt, engine) = (plan.attempt, plan.engine);
-    let summary = Summary { run: ending.run, attempt, engine, status, failure, segments, counts, seconds };
+    let summary = Summary { run: ending.run, attempt, engine, status, failure, segments, counts, limits, seconds };
     services.ledger.put(&summary.run, Entry::Report, &summary).await?;
     Ok(summary)
 }
 
 /// How far a run has come, by its checkpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SoFar {
     /// The items of the pages that are done.
     pub counts: Counts,
     /// The segments that are done.
     pub segments_done: u32,
+    /// The limits that throttled requests have met.
+    pub limits: BTreeSet<Limit>,
 }
 
 /// Adds up the checkpoints of a run.
 pub async fn so_far(ledger: &Ledger, run: &RunId) -> Result<SoFar, Error> {
     let mut so_far = SoFar::default();
     ledger
-        .each_segment(run, |checkpoint: Checkpoint| {
+        .each_segment(run, |_, checkpoint: Checkpoint| {
             so_far.counts += checkpoint.counts;
             so_far.segments_done += u32::from(checkpoint.done);
+            so_far.limits.extend(checkpoint.limits);
         })
         .await?;
     Ok(so_far)

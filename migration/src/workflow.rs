@@ -122,7 +122,7 @@ fn check(task: Task, payload: &serde_json::Value) -> TaskState {
 }
 
 fn migrate() -> State {
-    let work = json!({ "run.$": "$.run", "child.$": "$$.Map.Item.Value", "attempt.$": "$.attempt", "loops": 0 });
+    let work = json!({ "run.$": "$.run", "child.$": "$$.Map.Item.Value", "attempt.$": "$.attempt", "loops": 0, "wait_seconds": 0 });
     let results = json!({ "Bucket": RESULTS_BUCKET, "Prefix.$": "$.run" });
     Map::distributed(ExecutionType::Standard, child())
         .label("Migrate")
@@ -140,6 +140,7 @@ fn migrate() -> State {
 /// One child: calls the worker until its segments are done.
 fn child() -> Flow {
     let is_done = Rule::variable("$.done").is_true();
+    let is_paused = Rule::variable("$.wait_seconds").number(Order::GreaterThan, 0);
     let is_endless = Rule::variable("$.loops").number(Order::GreaterThanEquals, MAX_LOOPS);
     let invocation = json!({ "FunctionName": Task::MigrateSegment.function_arn(), "Payload.$": "$" });
     let work = TaskState::new(Resource::lambda_invoke())
@@ -152,8 +153,13 @@ fn child() -> Flow {
         .state("MigrateSegment", work)
         .state(
             "IsSegmentDone",
-            Choice::new().when(is_done, "SegmentDone").when(is_endless, "TooManyLoops").otherwise("MigrateSegment"),
+            Choice::new()
+                .when(is_done, "SegmentDone")
+                .when(is_endless, "TooManyLoops")
+                .when(is_paused, "WaitWhilePaused")
+                .otherwise("MigrateSegment"),
         )
+        .state("WaitWhilePaused", Wait::seconds_path("$.wait_seconds").next("MigrateSegment"))
         .state("SegmentDone", Succeed::new())
         .state(
             "TooManyLoops",

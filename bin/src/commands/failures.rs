@@ -1,6 +1,6 @@
 //! `run failures`: the items that a run could not migrate, a line each.
 
-use migration::segment::FailedItem;
+use migration::failures::{self, FailedItem};
 use serde_json::json;
 
 use crate::args::RunArgs;
@@ -14,7 +14,7 @@ pub(crate) async fn failures(args: RunArgs) -> Result<Ended, CliError> {
         Which::UnderWay { ledger, plan } => (ledger, plan),
         Which::Deployed { deployed, plan, .. } => (deployed.ledger(), plan),
     };
-    let failures: Vec<FailedItem> = ledger.failures(&plan.run, usize::MAX).await?;
+    let failures: Vec<FailedItem> = failures::list(&ledger, &plan.run, usize::MAX).await?;
     for failed in failures {
         show::output(json!(failed))?;
     }

@@ -50,7 +50,7 @@ impl Job {
         let _endpoint = Endpoint::open(database, &self.plan.run).await?;
         let so_far = summary::so_far(ledger, &self.plan.run).await?;
         let around = self.capacity().await?;
-        self.say_plan(&around, so_far);
+        self.say_plan(&around, &so_far);
         let progress = Arc::new(LocalProgress::new(&self.plan, so_far));
         let functions = functions::transforms::all();
         let mut services = Services::new(self.client.clone(), ledger.clone(), functions, Timestamp::now);
@@ -82,7 +82,7 @@ impl Job {
         Ok(Around { before: self.table.capacity.clone(), raised })
     }
 
-    fn say_plan(&self, around: &Around, so_far: SoFar) {
+    fn say_plan(&self, around: &Around, so_far: &SoFar) {
         let Plan { run, definition, concurrency, .. } = &self.plan;
         let segments = definition.segments.get();
         let work = match self.plan.scope {

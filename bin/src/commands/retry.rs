@@ -4,7 +4,7 @@
 use migration::cost::Prices;
 use migration::definition::Definition;
 use migration::plan::Plan;
-use migration::segment::FailedItem;
+use migration::failures;
 use migration::transform::{Run, Transform};
 use migration::{Ledger, attempts};
 
@@ -40,7 +40,7 @@ pub(crate) async fn retry(args: RetryArgs) -> Result<Ended, CliError> {
 
 /// Whether there is anything to take up, and the migration can: before the attempt takes its number.
 pub(crate) async fn check(ledger: &Ledger, plan: &Plan, definition: &Definition) -> Result<(), CliError> {
-    let failures: Vec<FailedItem> = ledger.failures(&plan.run, 1).await?;
+    let failures = failures::list(ledger, &plan.run, 1).await?;
     if failures.is_empty() {
         let run = &plan.run;
         return Err(CliError::usage(format!(

@@ -152,6 +152,7 @@ impl Seen {
             failure: None,
             segments: Segments { total, succeeded, failed: 0 },
             counts: self.so_far.counts,
+            limits: self.so_far.limits.clone(),
             seconds: Timestamp::now().duration_since(plan.started).as_secs_f64(),
         };
         let mut object = report::json(&summary);

@@ -1,9 +1,9 @@
 //! What a run leaves: read from its ledger and its table once it has ended.
 
 use aws_sdk_dynamodb::Client;
+use migration::failures::{self, FailedItem};
 use migration::plan::RunId;
 use migration::prewarm::{self, Raised};
-use migration::segment::FailedItem;
 use migration::summary::{self, Summary};
 use migration::table::Table;
 use migration::{Error, Kind, Ledger};
@@ -35,7 +35,7 @@ impl Left {
     pub(crate) async fn in_ledger(ledger: &Ledger, run: &RunId) -> Result<Self, Error> {
         Ok(Self {
             summary: summary::read(ledger, run).await?,
-            failures: ledger.failures(run, LISTED_FAILURES).await?,
+            failures: failures::list(ledger, run, LISTED_FAILURES).await?,
             raised: prewarm::raised_by(ledger, run).await?,
             table: None,
         })

@@ -73,6 +73,7 @@ fn lines_are_in_cloudwatchs_format() {
         write_units: 9.0,
         throttled_reads: 10,
         throttled_writes: 11,
+        waits: migration::Waits::default(),
     };
     metrics.page(3, &counts, true);
     metrics.end();

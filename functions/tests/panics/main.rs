@@ -13,7 +13,7 @@ mod runtime_api;
 mod world;
 
 use functions::lambda;
-use migration::segment::FailedItem;
+use migration::failures::{self, FailedItem};
 use migration::transform::{Change, Failure, Functions, ItemView, Run};
 use migration::{Kind, Task};
 use serde_json::{Value, json};
@@ -61,6 +61,6 @@ async fn a_panic_is_an_error_without_values() {
     assert_eq!(places.len(), 2, "{lines:?}");
     assert!(places[0]["place"].as_str().is_some_and(|place| place.contains("panics/main.rs")), "{places:?}");
     assert_eq!(of_message("fails").len(), 2, "{lines:?}");
-    let failures: Vec<FailedItem> = world.ledger.failures(&world.plan.run, 10).await.unwrap();
+    let failures: Vec<FailedItem> = failures::list(&world.ledger, &world.plan.run, 10).await.unwrap();
     assert!(failures.is_empty() && !Kind::TRANSIENT.contains(&Kind::Panicked));
 }

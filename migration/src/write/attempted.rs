@@ -81,7 +81,7 @@ pub(super) enum Answer {
 impl<'t> Attempted<'t> {
     /// An item as a scan has returned it.
     pub(super) fn new(transform: &'t Transform, item: Item) -> Self {
-        let written = Written { outcome: Outcome::Unchanged, conflicts: 0, write_units: 0.0, read_units: 0.0 };
+        let written = Written::of(Outcome::Unchanged);
         let mut new = Self { transform, item, next: Next::Done, earlier: None, is_unanswered: false, written };
         new.decide();
         new

@@ -22,6 +22,7 @@ use super::attempted::{Answer, Attempted, Change, Request, Step};
 use super::{Page, Writer, Written, single, statement};
 use crate::error::{Error, Kind};
 use crate::item::Item;
+use crate::pace::Direction;
 use crate::patience::Patience;
 
 const OPERATION: &str = "BatchExecuteStatement";
@@ -98,7 +99,7 @@ impl<'l> Lane<'l> {
                 self.halted.store(true, Ordering::Relaxed);
                 // One stands for all that wait: they have no outcome, and are worked again with the page.
                 let failed = self.waiting.swap_remove(0);
-                self.page.push((failed.at, (failed.attempted.into_key(), Err(error))));
+                self.page.push((failed.at, failed.attempted.into_key(), Err(error)));
                 return self.page;
             }
         }
@@ -125,7 +126,7 @@ impl<'l> Lane<'l> {
     /// Keeps an item among those that wait, or where it has its outcome, in the page.
     fn keep(&mut self, at: usize, attempted: Attempted<'l>) {
         let (write_units, is_alone) = match attempted.next() {
-            Step::Done(written) => return self.page.push((at, (attempted.into_key(), Ok(written)))),
+            Step::Done(written) => return self.page.push((at, attempted.into_key(), Ok(written))),
             Step::Send(request) => (request.write_units(), false),
             Step::Read(_) => (0.0, true),
         };
@@ -134,7 +135,7 @@ impl<'l> Lane<'l> {
 
     /// Writes what waits, until nothing of it is throttled any more; what has met a conflict waits on.
     async fn write(&mut self) -> Result<(), Error> {
-        let mut patience = Patience::new(self.writer.meter);
+        let mut patience = Patience::new(self.writer.pace.meter(Direction::Write));
         loop {
             let round = self.round().await;
             let answered = std::mem::take(&mut self.waiting);
@@ -154,7 +155,7 @@ impl<'l> Lane<'l> {
         let writer = self.writer;
         let writes: Vec<_> = alone.into_iter().map(|waiting| waiting.finish(writer)).collect();
         let written: Page = stream::iter(writes).buffer_unordered(WRITES_IN_FLIGHT).collect().await;
-        let is_halted = written.iter().any(|(_, (_, written))| written.is_err());
+        let is_halted = written.iter().any(|(.., written)| written.is_err());
         self.halted.fetch_or(is_halted, Ordering::Relaxed);
         self.page.extend(written);
     }
@@ -165,11 +166,14 @@ impl<'l> Lane<'l> {
         if statements.is_empty() {
             return Ok(Round { setback: None, is_progress: false });
         }
+        let units = sent.iter().map(|sent| sent.write_units).sum();
+        self.writer.pace.admit(Direction::Write, units).await?;
         let batch = self.writer.client.batch_execute_statement().set_statements(Some(statements));
-        let answer = batch.return_consumed_capacity(ReturnConsumedCapacity::Total).send().await;
+        let answer = batch.return_consumed_capacity(ReturnConsumedCapacity::Indexes).send().await;
         match answer.map_err(|error| Error::from_sdk(OPERATION, error)) {
             Ok(output) => self.answered(&sent, output),
             Err(error) if error.kind().is_transient() => {
+                self.writer.pace.failed(Direction::Write, units, &error);
                 if error.kind() == Kind::Unavailable {
                     sent.iter().for_each(|sent| self.waiting[sent.place].attempted.answered(Answer::Lost));
                 }
@@ -208,7 +212,8 @@ impl<'l> Lane<'l> {
 
     /// Hands each statement's answer to its item.
     fn answered(&mut self, sent: &[Sent], output: BatchExecuteStatementOutput) -> Result<Round, Error> {
-        let reported = self.writer.consumed(output.consumed_capacity());
+        let expected = sent.iter().map(|sent| sent.write_units).sum();
+        let reported = self.writer.consumed(expected, output.consumed_capacity());
         let responses = output.responses.unwrap_or_default();
         let share = share_of(reported, sent, &responses);
         let (mut setback, mut is_progress, mut fatal) = (None, false, None);
@@ -226,8 +231,12 @@ impl<'l> Lane<'l> {
                     is_progress = true;
                 }
                 Err(error) if error.kind().is_transient() => {
-                    if error.kind() == Kind::Unavailable {
-                        waiting.attempted.answered(Answer::Lost);
+                    match error.kind() {
+                        Kind::Unavailable => waiting.attempted.answered(Answer::Lost),
+                        // The first is counted when it is waited for.
+                        Kind::Throttled if setback.is_some() => self.writer.pace.meter(Direction::Write).refused(None),
+                        Kind::Throttled => self.writer.pace.learn(Direction::Write, None),
+                        _ => {}
                     }
                     setback.get_or_insert(error);
                 }
@@ -239,9 +248,9 @@ impl<'l> Lane<'l> {
 }
 
 impl Waiting<'_> {
-    async fn finish(mut self, writer: &Writer<'_>) -> (usize, (Item, Result<Written, Error>)) {
+    async fn finish(mut self, writer: &Writer<'_>) -> (usize, Item, Result<Written, Error>) {
         let written = single::finish(writer, &mut self.attempted).await;
-        (self.at, (self.attempted.into_key(), written))
+        (self.at, self.attempted.into_key(), written)
     }
 }
 

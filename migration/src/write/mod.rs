@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::ConsumedCapacity;
 use crate::definition::WriteRequests;
 use crate::error::Error;
 use crate::item::Item;
-use crate::patience::Meter;
+use crate::pace::Pace;
 use crate::transform::{Failure, Transform};
 
 /// What became of an item.
@@ -47,47 +47,55 @@ pub struct Written {
     pub read_units: f64,
 }
 
+impl Written {
+    /// An outcome that took nothing.
+    pub(crate) fn of(outcome: Outcome) -> Self {
+        Self { outcome, conflicts: 0, write_units: 0.0, read_units: 0.0 }
+    }
+}
+
 /// Writes to one table by one transform.
-pub struct Writer<'w> {
+pub(crate) struct Writer<'w> {
     client: &'w Client,
     table: &'w str,
     transform: &'w Transform,
     requests: WriteRequests,
-    meter: &'w Meter,
+    pace: &'w Pace<'w>,
 }
 
 /// Items by their place in a page: the primary key, and what became of it.
-type Page = Vec<(usize, (Item, Result<Written, Error>))>;
+pub(crate) type Page = Vec<(usize, Item, Result<Written, Error>)>;
 
 impl<'w> Writer<'w> {
     /// A writer to `table`, which has the key that `transform` was made for.
-    pub fn new(
+    pub(crate) fn new(
         client: &'w Client,
         table: &'w str,
         transform: &'w Transform,
         requests: WriteRequests,
-        meter: &'w Meter,
+        pace: &'w Pace<'w>,
     ) -> Self {
-        Self { client, table, transform, requests, meter }
+        Self { client, table, transform, requests, pace }
     }
 
-    /// Takes items, as a scan has returned them, to their outcomes; returns each one's primary key and outcome, in
-    /// the items' order.
+    /// Takes items, as a scan has returned them, to their outcomes; returns each one's place among them, its primary key
+    /// and its outcome, in the items' order.
     ///
     /// An error is one of the table or the service; what is wrong with an item alone is an [`Outcome::Failed`]. After
     /// an error nothing more is begun, but writes that are under way are finished: items that have no outcome then are
     /// left out.
-    pub async fn page(&self, items: Vec<Item>) -> Vec<(Item, Result<Written, Error>)> {
+    pub(crate) async fn page(&self, items: Vec<Item>) -> Page {
         let mut page = match self.requests {
             WriteRequests::Single => single::page(self, items).await,
             WriteRequests::Batched => batch::page(self, items).await,
         };
-        page.sort_unstable_by_key(|(at, _)| *at);
-        page.into_iter().map(|(_, outcome)| outcome).collect()
+        page.sort_unstable_by_key(|(at, ..)| *at);
+        page
     }
 
-    /// The units that a response reports: every response of the table comes through here.
-    fn consumed(&self, reports: &[ConsumedCapacity]) -> f64 {
+    /// The units that the response to a write reports, those of indexes included; `expected_units` were reserved for it.
+    fn consumed(&self, expected_units: f64, reports: &[ConsumedCapacity]) -> f64 {
+        self.pace.wrote(expected_units, reports);
         reports.iter().filter_map(|report| report.capacity_units).sum()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
@@ -17,7 +18,7 @@ use super::{Page, Writer, Written};
 use crate::error::{Error, Kind};
 use crate::expression::{self, Expressions};
 use crate::item::Item;
-use crate::patience::patiently;
+use crate::pace::Direction;
 use crate::transform::Failure;
 
 /// Writes that one worker has under way. Each takes DynamoDB about 5 ms: sixteen are about 3,000 a second, more
@@ -35,7 +36,7 @@ pub(super) async fn page(writer: &Writer<'_>, items: Vec<Item>) -> Page {
         let mut attempted = Attempted::new(writer.transform, item);
         let written = finish(writer, &mut attempted).await;
         halted.fetch_or(written.is_err(), Ordering::Relaxed);
-        Some((at, (attempted.into_key(), written)))
+        Some((at, attempted.into_key(), written))
     });
     outcomes.buffer_unordered(WRITES_IN_FLIGHT).filter_map(std::future::ready).collect().await
 }
@@ -71,7 +72,7 @@ async fn send(writer: &Writer<'_>, request: &Request<'_>, was_lost: &mut bool) -
     };
     let key = request.key();
     let lost = AtomicBool::new(false);
-    let answer = patiently(writer.meter, async || {
+    let attempt = async || {
         let answer = match request.change {
             Change::Update { .. } => update(writer, request, &key, &expressions).await,
             Change::Delete { .. } => delete(writer, request, &key, &expressions).await,
@@ -79,8 +80,9 @@ async fn send(writer: &Writer<'_>, request: &Request<'_>, was_lost: &mut bool) -
         let is_lost = answer.as_ref().is_err_and(|error| error.kind() == Kind::Unavailable);
         lost.fetch_or(is_lost, Ordering::Relaxed);
         answer
-    })
-    .await;
+    };
+    // What it took is charged where its report is read.
+    let answer = writer.pace.send(Direction::Write, request.write_units(), attempt, |_| None).await;
     *was_lost = lost.into_inner();
     match answer {
         Err(error) if error.kind() == Kind::Refused => Ok(Answer::Refused(Failure::new(error.to_string()))),
@@ -100,7 +102,7 @@ async fn update(
         .condition_expression(&expressions.condition)
         .set_expression_attribute_names(Some(expressions.names.clone()))
         .set_expression_attribute_values(values(expressions))
-        .return_consumed_capacity(ReturnConsumedCapacity::Total)
+        .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .send()
         .await;
@@ -121,7 +123,7 @@ async fn delete(
         .condition_expression(&expressions.condition)
         .set_expression_attribute_names(Some(expressions.names.clone()))
         .set_expression_attribute_values(values(expressions))
-        .return_consumed_capacity(ReturnConsumedCapacity::Total)
+        .return_consumed_capacity(ReturnConsumedCapacity::Indexes)
         .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
         .send()
         .await;
@@ -132,13 +134,15 @@ async fn delete(
 }
 
 async fn read(writer: &Writer<'_>, key: &Item) -> Result<Answer, Error> {
-    let output = patiently(writer.meter, async || {
+    let attempt = async || {
         let get = writer.client.get_item().table_name(writer.table).set_key(Some(key.clone())).consistent_read(true);
         let get = get.return_consumed_capacity(ReturnConsumedCapacity::Total);
         get.send().await.map_err(|error| Error::from_sdk("GetItem", error))
-    })
-    .await?;
-    Ok(Answer::Found(output.item, writer.consumed(output.consumed_capacity.as_slice())))
+    };
+    let took = |output: &GetItemOutput| output.consumed_capacity.as_ref().and_then(|report| report.capacity_units);
+    let output = writer.pace.send(Direction::Read, 1.0, attempt, took).await?;
+    let read_units = took(&output).unwrap_or_default();
+    Ok(Answer::Found(output.item, read_units))
 }
 
 /// DynamoDB refuses an empty map of values.
@@ -157,7 +161,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     match answer {
-        Ok(consumed) => Ok(Answer::Done(writer.consumed(consumed.as_slice()))),
+        Ok(consumed) => Ok(Answer::Done(writer.consumed(request.write_units(), consumed.as_slice()))),
         Err(error) => match error.as_service_error().and_then(&conflict) {
             Some(now) => Ok(Answer::Conflict(now.filter(|item| !item.is_empty()), request.write_units())),
             None => Err(Error::from_sdk(operation, error)),

@@ -36,7 +36,8 @@ pub(crate) async fn assert_units(world: &World, read: u64, write: u64) {
 async fn throttled_writes_are_tried_again_until_they_land(writes: WriteRequests) {
     let world = World::new(Billing::Provisioned { read_units: 50, write_units: 20 }, things(300)).await;
     let world = world.writing(writes);
-    let summary = world.run(RENAME).await;
+    // Without a budget that is too large nothing would be throttled.
+    let summary = world.run(&format!("budget: {{ write_units: 2000 }}\n{RENAME}")).await;
     assert_eq!((summary.status, summary.counts.written, summary.counts.failed), (Status::Succeeded, 300, 0));
     assert!(summary.counts.throttled_writes > 0, "the capacity was never met");
     assert!(world.items().await.iter().all(|item| item["new"].is_object()));

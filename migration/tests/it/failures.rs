@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use asl::interpret::MemoryObjects;
 use migration::definition::WriteRequests;
-use migration::segment::FailedItem;
+use migration::failures::{self, FailedItem};
 use migration::summary::Status;
 use migration::transform::{Change, Failure, Functions, ItemView, Run};
 use migration::{Kind, Task, local};
@@ -29,7 +29,7 @@ async fn tolerated_failures_are_listed_and_the_rest_is_done(writes: WriteRequest
     let summary = world.run(&format!("{COUNT}\ntolerated_failures: {{ percentage: 10 }}")).await;
     assert_eq!((summary.status, summary.counts.failed, summary.counts.written), (Status::Succeeded, 10, 90));
     assert_adds_up(&summary);
-    let failures: Vec<FailedItem> = world.ledger.failures(&summary.run, 100).await.unwrap();
+    let failures: Vec<FailedItem> = failures::list(&world.ledger, &summary.run, 100).await.unwrap();
     let mut ids: Vec<_> = failures.iter().map(|failed| failed.key["id"]["S"].as_str().unwrap()).collect();
     ids.sort_unstable();
     let poisoned: Vec<_> = (0..10).map(|at| format!("thing-{:05}", at * 10)).collect();
@@ -47,7 +47,7 @@ async fn too_many_failures_fail_the_run(writes: WriteRequests) {
         assert_eq!((summary.status, failure.error.as_str()), (Status::Failed, Kind::TooManyFailedItems.name()));
         assert_adds_up(&summary);
         // Whatever was counted as failed is listed, and nothing else is.
-        let failures: Vec<FailedItem> = world.ledger.failures(&summary.run, 100).await.unwrap();
+        let failures: Vec<FailedItem> = failures::list(&world.ledger, &summary.run, 100).await.unwrap();
         assert_eq!(failures.len() as u64, summary.counts.failed);
         assert!(!format!("{summary:?} {failures:?}").contains("secret"));
     }

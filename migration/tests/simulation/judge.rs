@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use migration::segment::FailedItem;
+use migration::failures::{self, FailedItem};
 use migration::summary::{self, Status, Summary};
 use migration::table::Table;
 use migration::{Counts, Kind, prewarm};
@@ -107,7 +107,7 @@ async fn books(scenario: &Scenario, world: &World, model: &Model, report: &Summa
     );
     let is_filtering = matches!(scenario.migration, Migration::Mark | Migration::Purge);
     hold(is_filtering || counts.filtered == 0, format!("{} filtered without a where", counts.filtered));
-    let failures: Vec<FailedItem> = world.ledger.failures(run, 1_000).await.unwrap();
+    let failures: Vec<FailedItem> = failures::list(&world.ledger, run, 1_000).await.unwrap();
     let mut failed: Vec<_> = failures.iter().map(|failed| failed.key["id"]["S"].as_str().unwrap_or_default()).collect();
     failed.sort_unstable();
     let is_right = failed == scenario.bad && counts.failed == scenario.bad.len() as u64;
