@@ -98,7 +98,7 @@ impl Report<'_> {
     }
 
     fn capacity(&self) -> String {
-        let Some(Raised { before, to, restored }) = self.raised else {
+        let Some(Raised { before, to, scaling, restored }) = self.raised else {
             let after = self.after.map(|after| format!("{}; ", words(&after.capacity))).unwrap_or_default();
             return format!("{after}the run left it alone");
         };
@@ -107,11 +107,19 @@ impl Report<'_> {
             return format!("raised from {} to {} while the run lasted, {again}", words(before), words(to));
         };
         let after = words(&table.capacity);
-        if table.capacity == *before {
+        if !restored && !scaling.is_empty() && table.capacity == *before {
+            format!("raised to {} while the run lasted, {after} again; AUTOSCALING IS STILL SUSPENDED", words(to))
+        } else if table.capacity == *before {
             format!("raised to {} while the run lasted, {after} again", words(to))
         } else if !table.is_active {
             // UpdateTable answers at once and takes its time; until then DescribeTable has the old units.
             format!("raised to {} while the run lasted; {} are being put back just now", words(to), words(before))
+        } else if *restored && !scaling.is_empty() {
+            let before = words(before);
+            format!(
+                "raised to {} while the run lasted, put back to {before}, and {after} since by autoscaling",
+                words(to)
+            )
         } else {
             format!("WAS NOT PUT BACK: it is {after}, and was {} before the run", words(before))
         }

@@ -14,7 +14,7 @@ use tokio::sync::Mutex;
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults::Faults;
-use crate::http::{InProcess, client_builder};
+use crate::http::{InProcess, autoscaling_client_builder, client_builder};
 use crate::objects::ObjectStore;
 use crate::operations;
 use crate::reply::{Fault, Reply};
@@ -123,6 +123,16 @@ impl Embedded {
     /// The configuration of a client, to be tuned: retries, interceptors, timeouts.
     pub fn client_builder(&self) -> aws_sdk_dynamodb::config::Builder {
         client_builder(self)
+    }
+
+    /// A client of the Application Auto Scaling of this database.
+    pub fn autoscaling_client(&self) -> aws_sdk_applicationautoscaling::Client {
+        aws_sdk_applicationautoscaling::Client::from_conf(self.autoscaling_client_builder().build())
+    }
+
+    /// The configuration of such a client.
+    pub fn autoscaling_client_builder(&self) -> aws_sdk_applicationautoscaling::config::Builder {
+        autoscaling_client_builder(self)
     }
 
     /// The HTTP client that takes requests to this database, for a configuration made elsewhere. It answers

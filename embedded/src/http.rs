@@ -60,3 +60,13 @@ pub(crate) fn client_builder(embedded: &Embedded) -> aws_sdk_dynamodb::config::B
         .endpoint_url("http://embedded.invalid")
         .http_client(embedded.http_client())
 }
+
+/// The same of the service that scales tables.
+pub(crate) fn autoscaling_client_builder(embedded: &Embedded) -> aws_sdk_applicationautoscaling::config::Builder {
+    aws_sdk_applicationautoscaling::Config::builder()
+        .behavior_version(aws_sdk_applicationautoscaling::config::BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+        .endpoint_url("http://embedded.invalid")
+        .http_client(embedded.http_client())
+}

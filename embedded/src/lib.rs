@@ -25,6 +25,7 @@
 //!   have ever asked for; each holds an equal range of the hashes by which scans are cut into segments.
 //! - UpdateTable's rules, warm throughput, billing mode history, backups that can be restored, the setting of
 //!   point-in-time recovery, limits.
+//! - The scalable targets of Application Auto Scaling, as far as a register of them goes: nothing scales by it.
 //! - Scans in linear time, with any number of segments. Streams without records of writes that changed nothing.
 //! - Faults on request, seeded ([`Faults`]): for one client, on its way to a database that has none.
 //! - Bulk loading ([`Embedded::load`]), wholly or not at all. Objects in a folder ([`ObjectStore`]) for S3.

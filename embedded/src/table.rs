@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use crate::capacity::bucket::Rate;
 use crate::capacity::partitions::{Partitions, for_provisioned, for_warm};
 use crate::capacity::{Direction, Meter, Rates};
+use crate::control::ScalableTarget;
 use crate::reply::{Answer, Fault};
 use crate::wire::ARN_PREFIX;
 
@@ -48,6 +49,7 @@ pub(crate) struct Settings {
     /// Whether the table has ever been on demand: only then does it have a BillingModeSummary.
     pub(crate) was_on_demand: bool,
     pub(crate) point_in_time_recovery: Option<PointInTimeRecovery>,
+    pub(crate) scalable_targets: Vec<ScalableTarget>,
     /// As many partitions as the provisioned units or the size have ever asked for.
     pub(crate) partitions: u32,
 }
@@ -158,6 +160,10 @@ impl Table {
 
     pub(crate) fn index_names(&self) -> Vec<String> {
         self.index_meters.keys().cloned().collect()
+    }
+
+    pub(crate) fn has_index(&self, index: &str) -> bool {
+        self.index_meters.contains_key(index)
     }
 
     pub(crate) fn arn(&self, index: Option<&str>) -> String {

@@ -1,4 +1,4 @@
-//! DynamoDB clients as every engine on real tables makes them.
+//! DynamoDB clients, and those of what scales its tables, as every engine on real tables makes them.
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
@@ -34,4 +34,10 @@ fn loader() -> ConfigLoader {
 pub fn dynamodb(configuration: &SdkConfig) -> Client {
     let builder = aws_sdk_dynamodb::config::Builder::from(configuration);
     Client::from_conf(migration::client_config(builder).build())
+}
+
+/// A client of Application Auto Scaling, likewise.
+pub fn autoscaling(configuration: &SdkConfig) -> aws_sdk_applicationautoscaling::Client {
+    let builder = aws_sdk_applicationautoscaling::config::Builder::from(configuration);
+    aws_sdk_applicationautoscaling::Client::from_conf(migration::autoscaling_config(builder).build())
 }

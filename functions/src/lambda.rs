@@ -59,10 +59,12 @@ struct Function {
 impl Function {
     async fn new(task: Task, transforms: Functions) -> Result<Self, Error> {
         let environment = Environment::of(task, |name| std::env::var(name).ok())?;
-        let dynamodb = client::dynamodb(&client::configuration_in_lambda().await);
+        let configuration = client::configuration_in_lambda().await;
+        let dynamodb = client::dynamodb(&configuration);
+        let autoscaling = Some(client::autoscaling(&configuration));
         let ledger = Ledger::new(dynamodb.clone(), environment.ledger_table);
         let metrics = Arc::new(Metrics::new(environment.stack, stdout(), Timestamp::now));
-        let mut services = Services::new(dynamodb, ledger, transforms, Timestamp::now);
+        let mut services = Services::new(dynamodb, autoscaling, ledger, transforms, Timestamp::now);
         services.observer = metrics.clone();
         services.deployed = environment.migration_digest;
         Ok(Self { task, services, metrics })

@@ -187,7 +187,7 @@ fn of_construction(error: &dyn std::error::Error) -> (Kind, String) {
     (Kind::Unavailable, chain.pop().unwrap_or_default())
 }
 
-/// Error codes of the DynamoDB API reference ("Error handling"), of the Step Functions API reference, and of AWS's front
+/// Error codes of the DynamoDB API reference ("Error handling"), of those of Step Functions and Application Auto Scaling, and of AWS's front
 /// door (the common errors; the query protocol of CloudFormation and STS has names of its own for some).
 fn kind_of(code: &str, status: u16) -> Kind {
     match code {
@@ -202,7 +202,8 @@ fn kind_of(code: &str, status: u16) -> Kind {
         "ResourceInUseException"
         | "BackupInUseException"
         | "LimitExceededException"
-        | "TransactionConflictException" => Kind::Busy,
+        | "TransactionConflictException"
+        | "ConcurrentUpdateException" => Kind::Busy,
         "AccessDenied"
         | "AccessDeniedException"
         | "ExpiredToken"

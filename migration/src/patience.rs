@@ -143,3 +143,14 @@ pub fn client_config(builder: Builder) -> Builder {
         .timeout_config(timeouts.build())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
+
+/// The same for clients of the service that scales tables.
+pub fn autoscaling_config(
+    builder: aws_sdk_applicationautoscaling::config::Builder,
+) -> aws_sdk_applicationautoscaling::config::Builder {
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).operation_attempt_timeout(ANSWER_TIME);
+    builder
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}

@@ -8,6 +8,7 @@ use crate::control;
 use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
 use crate::plan::RunId;
+use crate::scaling::{self, Target};
 use crate::services::Services;
 use crate::table::Table;
 
@@ -25,11 +26,15 @@ pub struct Raised {
     pub before: Capacity,
     /// What it was raised to.
     pub to: Capacity,
+    /// What scaled the table and its indexes before. It is suspended while they are raised.
+    #[serde(default)]
+    pub scaling: Vec<Target>,
     /// Whether it has been put back. It is put back once: what somebody sets afterwards is theirs.
     pub restored: bool,
 }
 
-/// Writes down the table's capacity, then raises it to what the plan asks for. Nothing is lowered.
+/// Writes down the table's capacity and what scales it, suspends that, then raises the table to what the plan asks
+/// for. Nothing is lowered.
 ///
 /// What is written down stays until it is put back: a second call, after an answer that was lost, must not take
 /// the raised capacity for the old one. A run that is resumed has put it back, and writes it down anew.
@@ -38,9 +43,22 @@ pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, E
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
     let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
     let Some(to) = raised else { return Ok(Ready { ready: table.is_active }) };
-    if raised_by(&services.ledger, run).await?.is_none_or(|noted| noted.restored) {
-        let raised = Raised { before: table.capacity.clone(), to: to.clone(), restored: false };
-        services.ledger.put(run, Entry::Capacity, &raised).await?;
+    let noted = raised_by(&services.ledger, run).await?.filter(|noted| !noted.restored);
+    let scaling = match (noted, &services.autoscaling) {
+        (Some(noted), _) => noted.scaling,
+        (None, autoscaling) => {
+            let scaling = match autoscaling {
+                Some(autoscaling) => scaling::targets(autoscaling, &table).await?,
+                None => Vec::new(),
+            };
+            let before = table.capacity.clone();
+            let raised = Raised { before, to: to.clone(), scaling, restored: false };
+            services.ledger.put(run, Entry::Capacity, &raised).await?;
+            raised.scaling
+        }
+    };
+    if let Some(autoscaling) = &services.autoscaling {
+        scaling::suspend(autoscaling, &scaling).await?;
     }
     capacity::set(&services.source, &table.name, &to).await?;
     check(services, run).await
@@ -75,11 +93,18 @@ pub(crate) async fn restore(services: &Services, run: &RunId) -> Result<Ready, E
     Ok(Ready { ready: true })
 }
 
+/// The capacity first: scaling that goes on while the table is raised would begin to move it. It is noted as put back
+/// when all of it is, so that what died in between is done again.
 async fn put_back(services: &Services, run: &RunId) -> Result<(), Error> {
-    if let Some(Raised { before, to, restored: false }) = raised_by(&services.ledger, run).await? {
-        let plan = services.plan(run).await?;
-        capacity::set(&services.source, plan.definition.source.table.as_str(), &before).await?;
-        services.ledger.put(run, Entry::Capacity, &Raised { before, to, restored: true }).await?;
+    let Some(raised) = raised_by(&services.ledger, run).await?.filter(|raised| !raised.restored) else {
+        return Ok(());
+    };
+    let plan = services.plan(run).await?;
+    let name = plan.definition.source.table.as_str();
+    capacity::set(&services.source, name, &raised.before).await?;
+    if let (Some(autoscaling), false) = (&services.autoscaling, raised.scaling.is_empty()) {
+        let table = Table::describe(&services.source, name).await?;
+        scaling::put_back(autoscaling, &table, &raised.scaling).await?;
     }
-    Ok(())
+    services.ledger.put(run, Entry::Capacity, &Raised { restored: true, ..raised }).await
 }

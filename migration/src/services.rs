@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_sdk_applicationautoscaling::Client as Autoscaling;
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
@@ -18,6 +19,8 @@ use crate::transform::Functions;
 pub struct Services {
     /// The source table's DynamoDB.
     pub source: Client,
+    /// What scales the source table; `None` where nothing does, because it isn't on AWS.
+    pub autoscaling: Option<Autoscaling>,
     /// The ledger.
     pub ledger: Ledger,
     /// The registered transforms in code.
@@ -81,10 +84,16 @@ impl Stop {
 
 impl Services {
     /// Services that nobody looks on and nobody stops.
-    pub fn new(source: Client, ledger: Ledger, functions: Functions, clock: fn() -> Timestamp) -> Self {
+    pub fn new(
+        source: Client,
+        autoscaling: Option<Autoscaling>,
+        ledger: Ledger,
+        functions: Functions,
+        clock: fn() -> Timestamp,
+    ) -> Self {
         let observer = Arc::new(Unobserved);
         let (stop, attempt) = (Stop::default(), Mutex::new(None));
-        Self { source, ledger, functions, observer, stop, deployed: None, clock, attempt }
+        Self { source, autoscaling, ledger, functions, observer, stop, deployed: None, clock, attempt }
     }
 
     /// The plan of a run, as it is in the ledger.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_sdk_applicationautoscaling::Client as Autoscaling;
 use aws_sdk_dynamodb::Client;
 use indicatif::HumanCount;
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use migration::{Ledger, Services, Stop, control, local, summary};
 
 use crate::args::Output;
 use crate::commands::conclude::{conclude, to_go_on};
+use crate::engine::direct;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::{Left, LocalLedger, Objects};
 use crate::errors::{CliError, Ended};
@@ -42,6 +44,14 @@ struct Around {
     raised: Option<Capacity>,
 }
 
+/// What scales a run's table. Nothing does in a rehearsal.
+pub(crate) async fn autoscaling(plan: &Plan) -> Option<Autoscaling> {
+    match plan.engine {
+        Engine::Embedded => None,
+        Engine::Direct | Engine::StepFunctions => Some(direct::autoscaling().await),
+    }
+}
+
 impl Job {
     pub(crate) async fn run(self) -> Result<Ended, CliError> {
         let signals = Signals::listen()?;
@@ -53,7 +63,13 @@ impl Job {
         self.say_plan(&around, &so_far);
         let progress = Arc::new(LocalProgress::new(&self.plan, so_far));
         let functions = functions::transforms::all();
-        let mut services = Services::new(self.client.clone(), ledger.clone(), functions, Timestamp::now);
+        let mut services = Services::new(
+            self.client.clone(),
+            autoscaling(&self.plan).await,
+            ledger.clone(),
+            functions,
+            Timestamp::now,
+        );
         services.observer = progress.clone();
         let (stop, services) = (services.stop.clone(), Arc::new(services));
         let objects = Objects(database.object_store());
@@ -75,7 +91,7 @@ impl Job {
     /// A run that was killed has left its table raised: what stood before is in its ledger.
     async fn capacity(&self) -> Result<Around, CliError> {
         let raised = prewarm::raised_by(&self.ledger.ledger, &self.plan.run).await?;
-        if let Some(Raised { before, to, restored: false }) = raised {
+        if let Some(Raised { before, to, restored: false, .. }) = raised {
             return Ok(Around { before, raised: Some(to) });
         }
         let raised = self.plan.definition.prewarm.and_then(|asked| capacity::raised(&self.table, asked));

@@ -3,14 +3,13 @@
 
 use std::collections::HashSet;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_sfn::types::ExecutionStatus;
 use migration::capacity::Capacity;
 use migration::plan::{self, Engine, Plan, RunId};
 use migration::{Ledger, prewarm};
 
-use crate::commands::restore::put_back;
-use crate::commands::which;
+use crate::commands::restore::{Reached, put_back};
+use crate::commands::{job, which};
 use crate::engine::local;
 use crate::engine::step_functions::Deployed;
 use crate::errors::CliError;
@@ -31,7 +30,10 @@ pub(crate) async fn offer_here(but: Option<&str>) -> Result<(), CliError> {
             Ok(Some((ledger, plan, before))) => {
                 if is_wanted_back(&run, "killed", plan.definition.source.table.as_str(), &before)? {
                     match which::connect(&plan, "changes").await {
-                        Ok(client) => restore(client, ledger, &run, &before).await,
+                        Ok(client) => {
+                            let reached = (client, job::autoscaling(&plan).await);
+                            restore(reached, ledger, &run, &before).await;
+                        }
                         Err(error) => show::line(format_args!("it can't be put back: {error}")),
                     }
                 }
@@ -55,7 +57,8 @@ pub(crate) async fn offer_at(deployed: &Deployed, but: Option<&RunId>) -> Result
         if let Some(before) = prewarm::still_raised(&ledger, &run).await?
             && is_wanted_back(&run, "cut off", &deployed.stack.table, &before)?
         {
-            restore(deployed.aws.dynamodb.clone(), ledger, &run, &before).await;
+            let reached = (deployed.aws.dynamodb.clone(), Some(deployed.aws.autoscaling.clone()));
+            restore(reached, ledger, &run, &before).await;
         }
     }
     Ok(())
@@ -70,8 +73,8 @@ fn is_wanted_back(run: &RunId, how: &str, table: &str, before: &Capacity) -> Res
     Ok(ask::is_possible() && ask::yes("put it back now?")?)
 }
 
-async fn restore(client: Client, ledger: Ledger, run: &RunId, before: &Capacity) {
-    match put_back(client, ledger, run).await {
+async fn restore(reached: Reached, ledger: Ledger, run: &RunId, before: &Capacity) {
+    match put_back(reached, ledger, run).await {
         Ok(()) => show::line(format_args!("it has {} again", report::words(before))),
         Err(error) => show::line(format_args!("it can't be put back: {error}")),
     }

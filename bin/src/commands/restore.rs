@@ -1,5 +1,6 @@
 //! `run restore`: puts back what a run has raised and, because it was cut off, not put back.
 
+use aws_sdk_applicationautoscaling::Client as Autoscaling;
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use migration::plan::{Plan, RunId};
@@ -7,10 +8,14 @@ use migration::{Error, Kind, Ledger, Services, Task, prewarm};
 use serde_json::json;
 
 use crate::args::RunArgs;
+use crate::commands::job;
 use crate::commands::which::{self, Which};
 use crate::engine::step_functions::Deployed;
 use crate::errors::{CliError, Ended};
 use crate::{report, show};
+
+/// The table's DynamoDB, and what scales the table.
+pub(crate) type Reached = (Client, Option<Autoscaling>);
 
 pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
     let (ledger, plan, deployed) = match which::find_named(&args).await? {
@@ -23,21 +28,21 @@ pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
         show::line(format_args!("run {run} has nothing to put back"));
         return Ok(Ended::Done);
     };
-    let client = match &deployed {
+    let reached = match &deployed {
         Some(deployed) => {
             refuse_while_running(deployed, &plan).await?;
-            deployed.aws.dynamodb.clone()
+            (deployed.aws.dynamodb.clone(), Some(deployed.aws.autoscaling.clone()))
         }
-        None => which::connect(&plan, "changes").await?,
+        None => (which::connect(&plan, "changes").await?, job::autoscaling(&plan).await),
     };
-    put_back(client, ledger, run).await?;
+    put_back(reached, ledger, run).await?;
     show::line(format_args!("table {} has {} again", definition.source.table, report::words(&before)));
     Ok(Ended::Done)
 }
 
 /// Puts back what the run has raised.
-pub(crate) async fn put_back(client: Client, ledger: Ledger, run: &RunId) -> Result<(), Error> {
-    let services = Services::new(client, ledger, functions::transforms::all(), Timestamp::now);
+pub(crate) async fn put_back((client, autoscaling): Reached, ledger: Ledger, run: &RunId) -> Result<(), Error> {
+    let services = Services::new(client, autoscaling, ledger, functions::transforms::all(), Timestamp::now);
     Task::Restore.run(&services, json!({ "run": run }), None).await.map(drop)
 }
 

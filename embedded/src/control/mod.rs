@@ -1,5 +1,6 @@
 //! The operations on tables and on what surrounds them: everything that touches no item.
 
+mod autoscaling;
 mod backups;
 mod continuous;
 mod describe;
@@ -8,6 +9,7 @@ mod tables;
 mod update;
 mod warm;
 
+pub(crate) use self::autoscaling::ScalableTarget;
 use crate::engine::Engine;
 use crate::reply::{Answer, Fault};
 
@@ -25,6 +27,9 @@ pub(crate) fn answer(engine: &mut Engine, operation: &str, body: &[u8]) -> Answe
         "RestoreTableFromBackup" => backups::restore(engine, body),
         "DescribeContinuousBackups" => continuous::describe(engine, body),
         "UpdateContinuousBackups" => continuous::update(engine, body),
+        "RegisterScalableTarget" => autoscaling::register(engine, body),
+        "DeregisterScalableTarget" => autoscaling::deregister(engine, body),
+        "DescribeScalableTargets" => autoscaling::describe(engine, body),
         "DescribeLimits" => surroundings::limits(),
         "DescribeEndpoints" => surroundings::endpoints(),
         "DescribeKinesisStreamingDestination" => surroundings::kinesis(engine, body),
@@ -68,6 +73,9 @@ mod tests {
             "RestoreTableFromBackup",
             "DescribeContinuousBackups",
             "UpdateContinuousBackups",
+            "RegisterScalableTarget",
+            "DeregisterScalableTarget",
+            "DescribeScalableTargets",
             "PutItem",
             "UpdateItem",
             "Scan",

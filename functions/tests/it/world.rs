@@ -83,7 +83,7 @@ impl World {
 
     /// Writes the plan as `Prepare` does.
     pub(crate) async fn write_plan(&self, functions: Functions) {
-        let services = Services::new(self.client.clone(), self.ledger.clone(), functions, Timestamp::now);
+        let services = Services::new(self.client.clone(), None, self.ledger.clone(), functions, Timestamp::now);
         Task::Prepare.run(&services, json!(self.plan), None).await.unwrap();
     }
 

@@ -7,7 +7,7 @@ mod actions;
 
 pub use actions::{
     Action, ActsOn, BackupAction, BucketAction, ExecutionAction, FunctionAction, LogStreamAction, ObjectAction,
-    QueueAction, StateMachineAction, StreamAction, TableAction, TopicAction, UnscopedAction,
+    QueueAction, ScalableTargetAction, StateMachineAction, StreamAction, TableAction, TopicAction, UnscopedAction,
 };
 
 use indexmap::IndexMap;

@@ -64,6 +64,7 @@ macro_rules! values {
     };
 }
 
+pub mod autoscaling;
 pub mod cloudwatch;
 pub mod dashboard;
 pub mod dynamodb;

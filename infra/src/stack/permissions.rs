@@ -4,8 +4,9 @@
 use migration::Task;
 use migration::definition::Definition;
 
+use crate::cfn::autoscaling::{DIMENSION_KEY, NAMESPACE_KEY, scalable_targets};
 use crate::cfn::dynamodb::Table;
-use crate::cfn::iam::{BackupAction, Statement, TableAction};
+use crate::cfn::iam::{BackupAction, Condition, ScalableTargetAction, Statement, TableAction, UnscopedAction};
 use crate::cfn::{ArnOf, Expr};
 
 /// The statements for a task's calls to DynamoDB, as `migration` makes them.
@@ -37,7 +38,11 @@ pub(super) fn of(
             vec![on(ledger, &[GetItem]), Statement::allow([BackupAction::DescribeBackup]).on(source.clone().backups())]
         }
         // `--prewarm` is a flag of each run, so these are there always.
-        Task::Prewarm => vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, &[GetItem, PutItem])],
+        Task::Prewarm | Task::Restore => {
+            let mut statements = vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, &[GetItem, PutItem])];
+            statements.extend(scaling());
+            statements
+        }
         Task::CheckPrewarm => vec![on(source, &[DescribeTable]), on(ledger, &[GetItem])],
         Task::MigrateSegment => {
             // `GetItem`: the item as it is now, where a failed condition didn't bring it.
@@ -48,7 +53,20 @@ pub(super) fn of(
             }
             vec![on(source, &actions), on(ledger, &[GetItem, PutItem, UpdateItem])]
         }
-        Task::Restore => vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, &[GetItem, PutItem])],
         Task::Summarise => vec![on(ledger, &[GetItem, PutItem, Query])],
     }
+}
+
+/// What a table's autoscaling is suspended and put back with. IAM can't name the table here: any table of the account in
+/// this region is meant, and nothing but tables and their indexes.
+fn scaling() -> [Statement; 2] {
+    let dimensions = ["table:Read", "table:Write", "index:Read", "index:Write"];
+    let dimensions = dimensions.map(|what| format!("dynamodb:{what}CapacityUnits").into());
+    [
+        Statement::allow_unscoped([UnscopedAction::DescribeScalableTargets]),
+        Statement::allow([ScalableTargetAction::RegisterScalableTarget])
+            .on(scalable_targets())
+            .when(Condition::StringEquals(NAMESPACE_KEY, vec!["dynamodb".into()]))
+            .when(Condition::StringEquals(DIMENSION_KEY, dimensions.into())),
+    ]
 }

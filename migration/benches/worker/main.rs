@@ -87,7 +87,7 @@ impl Bench {
         let aws = Canned::new(&plan, &page, pages);
         let client = aws.client();
         let ledger = Ledger::new(client.clone(), "ledger");
-        let services = Services::new(client.clone(), ledger, Functions::new(), Timestamp::now);
+        let services = Services::new(client.clone(), None, ledger, Functions::new(), Timestamp::now);
         let updates: Vec<_> = page.iter().filter_map(|item| update(&plan, item)).collect();
         assert_eq!(updates.len(), if case == Case::Stays { 0 } else { page.len() }, "{case:?} of {bytes} bytes");
         Self { aws, client, services, plan, updates, items: page.len() as u64 * pages }

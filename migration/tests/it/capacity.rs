@@ -57,7 +57,7 @@ fn units(read: u64, write: u64) -> Value {
     json!({ "ReadCapacityUnits": read, "WriteCapacityUnits": write })
 }
 
-const SMALL: Billing = Billing::Provisioned { read_units: 100, write_units: 5_000 };
+pub(crate) const SMALL: Billing = Billing::Provisioned { read_units: 100, write_units: 5_000 };
 
 /// The reads are raised, the writes, of which there are more than was asked for, are not lowered.
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn an_index_is_raised_and_put_back_with_its_table() {
 }
 
 /// A global index on `n` with units of its own.
-async fn add_index(world: &World) {
+pub(crate) async fn add_index(world: &World) {
     let key = KeySchemaElement::builder().attribute_name("n").key_type(KeyType::Hash).build().unwrap();
     let throughput = ProvisionedThroughput::builder().read_capacity_units(30).write_capacity_units(40).build().unwrap();
     let create = CreateGlobalSecondaryIndexAction::builder()

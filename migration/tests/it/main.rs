@@ -8,6 +8,7 @@ mod capacity;
 mod failures;
 mod interference;
 mod resume;
+mod scaling;
 mod scan;
 mod tap;
 mod world;

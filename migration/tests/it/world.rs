@@ -136,7 +136,13 @@ impl World {
             None => config,
         };
         let source = Client::from_conf(config.build());
-        Arc::new(Services::new(source, self.ledger.clone(), functions, Timestamp::now))
+        let autoscaling = migration::autoscaling_config(self.database.autoscaling_client_builder());
+        let autoscaling = match &self.tap {
+            Some(tap) => autoscaling.http_client(tapped(self.database.http_client(), tap.clone())),
+            None => autoscaling,
+        };
+        let autoscaling = Some(aws_sdk_applicationautoscaling::Client::from_conf(autoscaling.build()));
+        Arc::new(Services::new(source, autoscaling, self.ledger.clone(), functions, Timestamp::now))
     }
 
     /// The table's items as DynamoDB JSON, by their id.

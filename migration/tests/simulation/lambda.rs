@@ -171,7 +171,7 @@ impl Lambda {
         let database = &self.world.database;
         let config = migration::client_config(database.client_builder());
         let client = Client::from_conf(config.http_client(wire.to(database.faulty_http_client(faults))).build());
-        Services::new(client.clone(), Ledger::new(client, LEDGER), Functions::new(), clock::now)
+        Services::new(client.clone(), None, Ledger::new(client, LEDGER), Functions::new(), clock::now)
     }
 
     fn is_doubled(&self) -> bool {

@@ -15,6 +15,7 @@ pub(crate) struct Aws {
     pub(crate) states: aws_sdk_sfn::Client,
     pub(crate) cloudformation: aws_sdk_cloudformation::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) autoscaling: aws_sdk_applicationautoscaling::Client,
     tokens: aws_sdk_sts::Client,
 }
 
@@ -32,6 +33,7 @@ impl Aws {
             ));
         };
         let dynamodb = functions::client::dynamodb(&configuration);
+        let autoscaling = functions::client::autoscaling(&configuration);
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_TIME).build();
         let configuration = configuration.into_builder().timeout_config(timeouts).build();
         Ok(Self {
@@ -39,6 +41,7 @@ impl Aws {
             states: aws_sdk_sfn::Client::new(&configuration),
             cloudformation: aws_sdk_cloudformation::Client::new(&configuration),
             dynamodb,
+            autoscaling,
             tokens: aws_sdk_sts::Client::new(&configuration),
         })
     }

@@ -56,7 +56,7 @@ pub(super) struct Described {
 impl Executions {
     pub(super) fn new(client: &Client, ledger: &Ledger, definition: &Definition) -> Self {
         let functions = functions::transforms::all();
-        let mut services = Services::new(client.clone(), ledger.clone(), functions, Timestamp::now);
+        let mut services = Services::new(client.clone(), None, ledger.clone(), functions, Timestamp::now);
         services.deployed = Some(definition.digest());
         Self {
             begun: Arc::default(),

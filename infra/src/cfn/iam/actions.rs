@@ -1,5 +1,6 @@
 //! Actions of IAM, by what they work on (the "Service Authorization Reference" says so for each).
 
+use crate::cfn::autoscaling::ScalableTarget;
 use crate::cfn::dynamodb::{Backup, Index, Stream, Table};
 use crate::cfn::lambda::Function;
 use crate::cfn::logs::LogGroup;
@@ -56,6 +57,10 @@ actions! {
     BackupAction on Backup {
         DescribeBackup = "dynamodb:DescribeBackup",
     }
+    /// What is done with what scales a resource.
+    ScalableTargetAction on ScalableTarget {
+        RegisterScalableTarget = "application-autoscaling:RegisterScalableTarget",
+    }
     /// What is done with a table's stream.
     StreamAction on Stream {
         DescribeStream = "dynamodb:DescribeStream",
@@ -109,8 +114,10 @@ impl ActsOn<Index> for TableAction {}
 
 values! {
     /// Actions that know no ARNs: IAM takes `*` as their resource and nothing else (Service Authorization Reference, AWS
-    /// X-Ray and Amazon CloudWatch Logs; Step Functions developer guide, "Logging using CloudWatch Logs").
+    /// X-Ray, Amazon CloudWatch Logs and AWS Application Auto Scaling; Step Functions developer guide, "Logging using CloudWatch Logs").
     UnscopedAction {
+        /// Looks at what scales a resource.
+        DescribeScalableTargets = "application-autoscaling:DescribeScalableTargets",
         /// Registers a place that logs are delivered to.
         CreateLogDelivery = "logs:CreateLogDelivery",
         /// Takes it back.
