@@ -81,9 +81,9 @@ pub(crate) struct MigrateArgs {
     /// By what requests items are written
     #[arg(long, value_enum)]
     pub(crate) writes: Option<WritesArg>,
-    /// Raise the table's capacity while the run lasts, and put it back afterwards; never lowers anything
-    #[arg(long)]
-    pub(crate) prewarm: bool,
+    /// Make the table ready for so much; never lowers anything [default: the migration's way, or provisioned]
+    #[arg(long, value_enum, value_name = "WAY", num_args = 0..=1, require_equals = true)]
+    pub(crate) prewarm: Option<Option<PrewarmArg>>,
     /// Read units to raise it to [default: the migration's, or 12000]
     #[arg(long, value_name = "UNITS", requires = "prewarm", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) prewarm_rcu: Option<u32>,
@@ -156,6 +156,14 @@ pub(crate) enum WritesArg {
     Single,
     /// 25 items in one request, each on its own condition: the same write units, less work for the workers
     Batched,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PrewarmArg {
+    /// Raise provisioned units while the run lasts, paid by the hour, and put them back afterwards
+    Provisioned,
+    /// Raise the warm throughput: costs money once, and stays, as it can't be lowered
+    WarmThroughput,
 }
 
 /// A stack that stands already. What is typed here goes before the variable SFN_ARN, and that before the note that

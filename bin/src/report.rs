@@ -1,12 +1,13 @@
 //! What a run came to: words to read, or one JSON object.
 
 use indicatif::HumanCount;
-use migration::capacity::{Capacity, Units};
+use migration::capacity::{self, Capacity, Units};
 use migration::cost::Prices;
+use migration::definition::Prewarm;
 use migration::failures::FailedItem;
 use migration::prewarm::Raised;
 use migration::summary::{Status, Summary};
-use migration::table::Table;
+use migration::table::{Table, Warm};
 use serde_json::{Value, json};
 
 /// What a report says beside the summary.
@@ -157,4 +158,19 @@ pub(crate) fn words(capacity: &Capacity) -> String {
             format!("{} read + {} write units{indexes}", HumanCount(*read), HumanCount(*write))
         }
     }
+}
+
+/// What becomes of the warm throughput, where that was asked for.
+pub(crate) fn warming(table: &Table, asked: Prewarm) -> Option<String> {
+    if !asked.is_for_good() {
+        return None;
+    }
+    let Some(Warm { table: Some(Units { read, write }), .. }) = capacity::warmed(table, asked) else {
+        return Some("warm throughput stays as it is: it is as much as was asked for".to_owned());
+    };
+    let (read, write) = (HumanCount(read), HumanCount(write));
+    Some(format!(
+        "warm throughput rises to {read} read + {write} write units for good: it can't be lowered, and costs money once \
+         (how much isn't known here: see DynamoDB's prices)"
+    ))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_table::builders::UpdateTableFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    BillingMode, GlobalSecondaryIndexUpdate, ProvisionedThroughput, UpdateGlobalSecondaryIndexAction,
+    BillingMode, GlobalSecondaryIndexUpdate, ProvisionedThroughput, UpdateGlobalSecondaryIndexAction, WarmThroughput,
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +52,12 @@ pub enum Capacity {
 ///
 /// A write to the table may be a write to each index, so indexes get as many write units. An on-demand table that
 /// is not warm enough is provisioned for the time of the run, nowhere below what it serves now.
+///
+/// `None`, too, where warm throughput was asked for: it is no capacity that is paid for. See [`warmed`].
 pub fn raised(table: &Table, asked: Prewarm) -> Option<Capacity> {
+    if asked.is_for_good() {
+        return None;
+    }
     let asked = Units { read: asked.read_units.into(), write: asked.write_units.into() };
     match &table.capacity {
         Capacity::Provisioned { table: units, indexes } => {
@@ -78,6 +83,51 @@ pub fn raised(table: &Table, asked: Prewarm) -> Option<Capacity> {
             })
         }
     }
+}
+
+/// The warm throughput to raise a table and its indexes to, or `None` where they have as much as was asked for, or where
+/// it wasn't. Indexes get as many write units as the table.
+pub fn warmed(table: &Table, asked: Prewarm) -> Option<Warm> {
+    if !asked.is_for_good() {
+        return None;
+    }
+    let asked = Units { read: asked.read_units.into(), write: asked.write_units.into() };
+    let writes = Units { read: 0, ..asked };
+    let indexes = table.warm.indexes.iter().map(|(name, warm)| (name.clone(), warm.max(writes))).collect();
+    let warmed = Warm { table: Some(table.warm.table.unwrap_or_default().max(asked)), indexes };
+    (warmed != table.warm).then_some(warmed)
+}
+
+/// Warms the table and its indexes, where they are colder. Looks before every attempt, as [`set`] does.
+pub(crate) async fn warm(client: &Client, name: &str, asked: Prewarm) -> Result<(), Error> {
+    patiently(&Meter::default(), async || {
+        let table = Table::describe(client, name).await?;
+        let Some(wanted) = warmed(&table, asked) else { return Ok(()) };
+        if !table.is_active || table.is_warming {
+            return Err(Error::new(Kind::Busy, format!("table {name} or one of its indexes is not ACTIVE")));
+        }
+        let update = warming(client.update_table().table_name(name), &table.warm, &wanted)?;
+        update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateTable", error))
+    })
+    .await
+}
+
+/// Asks for what rises, and for nothing else: what is as it was would be refused.
+fn warming(mut update: UpdateTableFluentBuilder, now: &Warm, wanted: &Warm) -> Result<UpdateTableFluentBuilder, Error> {
+    let rising = |now: Units, wanted: Units| {
+        let more = |now: u64, wanted: u64| i64::try_from(wanted).ok().filter(|_| wanted > now);
+        let (read, write) = (more(now.read, wanted.read), more(now.write, wanted.write));
+        let warm = WarmThroughput::builder().set_read_units_per_second(read).set_write_units_per_second(write);
+        (now != wanted).then(|| warm.build())
+    };
+    update = update.set_warm_throughput(rising(now.table.unwrap_or_default(), wanted.table.unwrap_or_default()));
+    for (name, units) in &wanted.indexes {
+        let Some(warm) = rising(now.indexes.get(name).copied().unwrap_or_default(), *units) else { continue };
+        let action = UpdateGlobalSecondaryIndexAction::builder().index_name(name).warm_throughput(warm).build();
+        let action = action.map_err(|error| Error::invalid(error.to_string()))?;
+        update = update.global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().update(action).build());
+    }
+    Ok(update)
 }
 
 /// Gives the table that capacity, where it has another.

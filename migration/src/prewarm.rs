@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::allowance::Allowance;
 use crate::capacity::{self, Capacity};
 use crate::control;
+use crate::definition::Prewarm;
 use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
 use crate::plan::RunId;
@@ -41,6 +42,11 @@ pub struct Raised {
 pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, Error> {
     let plan = services.plan(run).await?;
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
+    if let Some(asked) = plan.definition.prewarm.filter(|asked| asked.is_for_good()) {
+        // Nothing is written down: there is no way back.
+        capacity::warm(&services.source, &table.name, asked).await?;
+        return check(services, run).await;
+    }
     let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
     let Some(to) = raised else { return Ok(Ready { ready: table.is_active }) };
     let noted = raised_by(&services.ledger, run).await?.filter(|noted| !noted.restored);
@@ -80,11 +86,14 @@ pub(crate) async fn check(services: &Services, run: &RunId) -> Result<Ready, Err
     control::heed_stop(&services.ledger, run).await?;
     let plan = services.plan(run).await?;
     let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
-    if table.is_active {
+    // Of a table that is raised the warm throughput follows by itself: that isn't waited for.
+    let is_warming = table.is_warming && plan.definition.prewarm.is_some_and(Prewarm::is_for_good);
+    let ready = table.is_active && !is_warming;
+    if ready {
         // There is more to take now.
         Allowance::of(&table, plan.definition.budget).put(&services.ledger, run).await?;
     }
-    Ok(Ready { ready: table.is_active })
+    Ok(Ready { ready })
 }
 
 /// Puts back what stood before the run, if the run has raised it. Doing it twice is doing it once.

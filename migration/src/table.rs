@@ -28,6 +28,8 @@ pub struct Table {
     pub warm: Warm,
     /// Whether it and all of its global indexes are ACTIVE.
     pub is_active: bool,
+    /// Whether its warm throughput, or that of an index, is being raised just now.
+    pub is_warming: bool,
 }
 
 /// Warm throughput: what a table and its global indexes serve without growing first.
@@ -105,6 +107,7 @@ impl Table {
             bytes: description.table_size_bytes().unwrap_or_default().unsigned_abs(),
             capacity,
             warm,
+            is_warming: is_warming(description),
             is_active: description.table_status() == Some(&TableStatus::Active) && indexes_active,
         })
     }
@@ -127,6 +130,14 @@ impl Table {
 
 fn shown(key: &KeySchema) -> String {
     key.attributes().map(|key| format!("{} ({})", key.name, key.kind)).collect::<Vec<_>>().join(", ")
+}
+
+/// Warming goes on beside everything else: it has a status of its own.
+fn is_warming(description: &TableDescription) -> bool {
+    let of_table = description.warm_throughput().and_then(|warm| warm.status()).map(TableStatus::as_str);
+    let of_indexes = description.global_secondary_indexes().iter();
+    let of_indexes = of_indexes.filter_map(|index| Some(index.warm_throughput()?.status()?.as_str()));
+    of_indexes.chain(of_table).any(|status| status != "ACTIVE")
 }
 
 fn key_schema(description: &TableDescription) -> Result<KeySchema, Error> {

@@ -156,7 +156,10 @@ async fn say_plan(deployed: &Deployed, plan: &Plan, functions: &Functions, table
     if definition.backup {
         show::line("  backup      one is taken first, and waited for");
     }
-    match definition.prewarm.map(|asked| capacity::raised(table, asked)) {
+    if let Some(warming) = definition.prewarm.and_then(|asked| report::warming(table, asked)) {
+        show::line(format_args!("  capacity    {warming}"));
+    }
+    match definition.prewarm.filter(|asked| !asked.is_for_good()).map(|asked| capacity::raised(table, asked)) {
         None => {}
         Some(None) => show::line("  capacity    stays as it is: it is as much as was asked for"),
         Some(Some(raised)) => show::line(format_args!(

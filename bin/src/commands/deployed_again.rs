@@ -120,6 +120,9 @@ async fn say_plan(deployed: &Deployed, plan: &Plan, target: &Target, scope: Scop
     };
     show::line(format_args!("  run         {}: {work}, {} at a time", plan.run, plan.concurrency));
     show::line(format_args!("  table       {}: {}", table.name, report::words(&table.capacity)));
+    if let Some(warming) = plan.definition.prewarm.and_then(|asked| report::warming(&table, asked)) {
+        show::line(format_args!("  capacity    {warming}"));
+    }
     if let Some(raised) = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked)) {
         show::line(format_args!("  capacity    raised to {} while the run lasts", report::words(&raised)));
     }

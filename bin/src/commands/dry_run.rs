@@ -107,6 +107,7 @@ fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
     if let Some((raised, hourly)) = &estimate.raised {
         lines.push(format!("  prewarm     {raised}: ${hourly:.2} an hour more than now"));
     }
+    lines.extend(estimate.warming.iter().map(|warming| format!("  prewarm     {warming}")));
     lines
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Estimate {
     pub(crate) orchestration: f64,
     /// The capacity that prewarming raises to, and what an hour of it costs more than now.
     pub(crate) raised: Option<(String, f64)>,
+    /// What becomes of the warm throughput, where that was asked for.
+    pub(crate) warming: Option<String>,
 }
 
 impl Estimate {
@@ -31,6 +33,7 @@ impl Estimate {
             read_units,
             write_units,
             on_demand: prices.on_demand(read_units, write_units),
+            warming: plan.definition.prewarm.and_then(|asked| report::warming(table, asked)),
             orchestration: prices.state_transitions(plan.children),
             raised: raised
                 .map(|raised| (report::words(&raised), prices.hourly(&raised) - prices.hourly(&table.capacity))),

@@ -9,6 +9,7 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 use migration::capacity::{self, Capacity};
 use migration::cost::Prices;
+use migration::definition::Prewarm;
 use migration::plan::{Engine, Plan, RunId, Scope};
 use migration::prewarm::{self, Raised};
 use migration::summary::{SoFar, Summary};
@@ -113,6 +114,10 @@ impl Job {
                 report::words(&around.before),
                 report::words(raised)
             )),
+            None if definition.prewarm.is_some_and(Prewarm::is_for_good) => {
+                let warming = definition.prewarm.and_then(|asked| report::warming(&self.table, asked));
+                show::line(format_args!("{}", warming.unwrap_or_default()));
+            }
             None if definition.prewarm.is_some() => {
                 let capacity = report::words(&around.before);
                 show::line(format_args!("capacity stays as it is ({capacity}): it is as much as was asked for"));

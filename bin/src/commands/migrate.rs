@@ -7,12 +7,12 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use migration::cost::Prices;
-use migration::definition::{Budget, Definition, Prewarm, WriteRequests};
+use migration::definition::{Budget, Definition, Prewarm, PrewarmKind, WriteRequests};
 use migration::plan::{Engine, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
 
-use crate::args::{MigrateArgs, WritesArg};
+use crate::args::{MigrateArgs, PrewarmArg, WritesArg};
 use crate::commands::job::Job;
 use crate::commands::{deployed, dry_run, raised};
 use crate::engine::choice::{Choice, choose};
@@ -90,11 +90,15 @@ fn definition(args: &MigrateArgs) -> Result<Definition, CliError> {
         write_units: args.write_units.or(budget.write_units),
         read_units: args.read_units.or(budget.read_units),
     };
-    if args.prewarm {
-        let Prewarm { read_units, write_units } = definition.prewarm.unwrap_or(Prewarm::DEFAULT);
+    if let Some(way) = args.prewarm {
+        let Prewarm { read_units, write_units, kind } = definition.prewarm.unwrap_or(Prewarm::DEFAULT);
         definition.prewarm = Some(Prewarm {
             read_units: args.prewarm_rcu.unwrap_or(read_units),
             write_units: args.prewarm_wcu.unwrap_or(write_units),
+            kind: way.map_or(kind, |way| match way {
+                PrewarmArg::Provisioned => PrewarmKind::Provisioned,
+                PrewarmArg::WarmThroughput => PrewarmKind::WarmThroughput,
+            }),
         });
     }
     Ok(definition)

@@ -3,8 +3,8 @@
 
 use migration::cost::Prices;
 use migration::definition::Definition;
-use migration::plan::Plan;
 use migration::failures;
+use migration::plan::Plan;
 use migration::transform::{Run, Transform};
 use migration::{Ledger, attempts};
 

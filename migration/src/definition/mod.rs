@@ -116,7 +116,7 @@ pub struct KeyAttribute {
     pub kind: AttributeType,
 }
 
-/// Provisioned units that a table is raised to, never lowered, while a run lasts (R12).
+/// Units that a table is made ready for, never lowered to (R12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Prewarm {
@@ -124,16 +124,41 @@ pub struct Prewarm {
     pub read_units: u32,
     /// Write units a second, 1 to [`Prewarm::MAX_UNITS`].
     pub write_units: u32,
+    /// In which way. Plans from before there was a choice don't say.
+    #[serde(default, skip_serializing_if = "PrewarmKind::is_default")]
+    pub kind: PrewarmKind,
+}
+
+/// How a table is made ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrewarmKind {
+    /// By provisioned units while the run lasts: paid by the hour, and put back afterwards.
+    #[default]
+    Provisioned,
+    /// By warm throughput: paid once, and kept for good, as it can't be lowered.
+    WarmThroughput,
+}
+
+impl PrewarmKind {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Prewarm {
     /// The units of the TypeScript original, which `--prewarm` alone stands for.
-    pub const DEFAULT: Self = Self { read_units: 12_000, write_units: 4_000 };
+    pub const DEFAULT: Self = Self { read_units: 12_000, write_units: 4_000, kind: PrewarmKind::Provisioned };
     /// The table quota that an account starts with, in each direction (DynamoDB service quotas). An
     /// account may have more; DynamoDB then decides.
     pub const DEFAULT_TABLE_QUOTA: u32 = 40_000;
     /// More than any account is given; a guard against a slipped digit.
     pub const MAX_UNITS: u32 = 10_000_000;
+
+    /// Whether it stays after the run: nothing is put back.
+    pub fn is_for_good(self) -> bool {
+        self.kind == PrewarmKind::WarmThroughput
+    }
 }
 
 /// What a run may take of a table's capacity, all of its workers together; the rest is left to others (R11).

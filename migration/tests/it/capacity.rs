@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use embedded::Options;
 use migration::capacity::{Capacity, Units};
 use migration::definition::WriteRequests;
+use migration::definition::{Prewarm, PrewarmKind};
 use migration::summary::Status;
 use migration::table::Table;
 use migration::transform::Functions;
@@ -311,4 +312,47 @@ impl Tasks for Deployed {
 both_ways! {
     #[tokio::test(start_paused = true)]
     throttled_writes_are_tried_again_until_they_land,
+}
+
+/// Warm throughput rises for good: of a direction that is warm enough nothing is asked, and nothing is put back.
+#[tokio::test(start_paused = true)]
+async fn warm_throughput_is_raised_with_its_indexes_and_stays() {
+    let recorder = Arc::new(Recorder { operation: "UpdateTable", seen: Mutex::default() });
+    let mut world = World::with(Options::default().update_takes(Duration::from_secs(20)), SMALL, things(20)).await;
+    add_index(&world).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let before = Table::describe(&world.client, TABLE).await.unwrap().capacity;
+    world.tap = Some(recorder.clone());
+    let steps = format!("prewarm: {{ warm_throughput: {{ read_units: 700, write_units: 2000 }} }}\n{RENAME}");
+    for _ in 0..2 {
+        assert_eq!(world.run(&steps).await.status, Status::Succeeded);
+    }
+    let updates = recorder.seen.lock().unwrap().clone();
+    // The table is warm for 5,000 writes, the index for 30 reads; the second run finds all of it warm.
+    let [update] = updates.as_slice() else { panic!("expected one update, found {updates:?}") };
+    assert_eq!(update["WarmThroughput"], json!({ "ReadUnitsPerSecond": 700 }));
+    let of_index = &update["GlobalSecondaryIndexUpdates"][0]["Update"]["WarmThroughput"];
+    assert_eq!(*of_index, json!({ "WriteUnitsPerSecond": 2_000 }));
+    let table = Table::describe(&world.client, TABLE).await.unwrap();
+    assert_eq!(table.warm.table, Some(Units { read: 700, write: 5_000 }));
+    assert_eq!(table.capacity, before);
+}
+
+/// An answer that is lost is asked for again, and nothing is warmed twice.
+#[tokio::test]
+async fn a_warming_whose_answer_is_lost_is_done_once() {
+    let mut world = World::new(SMALL, things(20)).await;
+    world.tap = Some(Arc::new(LostRaise::default()));
+    let steps = format!("prewarm: warm_throughput\n{RENAME}");
+    assert_eq!(world.run(&steps).await.status, Status::Succeeded);
+    let table = Table::describe(&world.client, TABLE).await.unwrap();
+    assert_eq!(table.warm.table, Some(Units { read: 12_000, write: 5_000 }));
+}
+
+/// Plans of runs that began before there was a choice.
+#[test]
+fn a_plan_that_names_no_way_of_prewarming_means_provisioned_units() {
+    let read: Prewarm = serde_json::from_str(r#"{ "read_units": 7, "write_units": 8 }"#).unwrap();
+    assert_eq!(read.kind, PrewarmKind::Provisioned);
+    assert_eq!(json!(read), json!({ "read_units": 7, "write_units": 8 }));
 }

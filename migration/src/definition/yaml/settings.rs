@@ -8,7 +8,8 @@ use super::scalar::Meaning;
 use crate::definition::bounds::shortened;
 use crate::definition::mistake::{Mistakes, Position};
 use crate::definition::{
-    Budget, KeyAttribute, KeySchema, Percentage, Prewarm, Source, TableName, ToleratedFailures, WriteRequests,
+    Budget, KeyAttribute, KeySchema, Percentage, Prewarm, PrewarmKind, Source, TableName, ToleratedFailures,
+    WriteRequests,
 };
 use crate::item::AttributeType;
 
@@ -73,28 +74,50 @@ fn key_attribute(node: &Node, mistakes: &mut Mistakes) -> Option<KeyAttribute> {
     Some(KeyAttribute { name: name?.to_owned(), kind: kind? })
 }
 
-/// `prewarm`: `false`, `true` for the default units, or units; outer `None` is a mistake.
+/// `prewarm`: `false`, `true` for the default units, `warm_throughput` for the same as warm throughput, or units of one
+/// or the other; outer `None` is a mistake.
 pub(super) fn prewarm(node: &Node, mistakes: &mut Mistakes) -> Option<Option<Prewarm>> {
+    let warm = Prewarm { kind: PrewarmKind::WarmThroughput, ..Prewarm::DEFAULT };
     match node.scalar().map(|scalar| scalar.meaning()) {
         Some(Meaning::Bool(false)) => return Some(None),
         Some(Meaning::Bool(true)) => return Some(Some(Prewarm::DEFAULT)),
+        Some(Meaning::Text(WARM_THROUGHPUT)) => return Some(Some(warm)),
         Some(_) => {
             mistakes.add(
                 node.at,
-                format!("expected true, false, or read_units and write_units to prewarm to, found {}", node.found()),
+                format!(
+                    "expected true, false, {WARM_THROUGHPUT}, or read_units and write_units to prewarm to, found {}",
+                    node.found()
+                ),
             );
             return None;
         }
         None => {}
     }
-    let fields = Fields::read(node, "prewarm", &["read_units", "write_units"], mistakes)?;
+    let fields = Fields::read(node, "prewarm", &["read_units", "write_units", WARM_THROUGHPUT], mistakes)?;
+    let Some(inner) = fields.optional(WARM_THROUGHPUT) else {
+        return prewarm_units(&fields, Prewarm::DEFAULT, mistakes);
+    };
+    if fields.entries().len() > 1 {
+        let message =
+            format!("expected either {WARM_THROUGHPUT} or units in prewarm, found both: put the units under it");
+        mistakes.add(inner.at, message);
+        return None;
+    }
+    let fields = Fields::read(inner, WARM_THROUGHPUT, &["read_units", "write_units"], mistakes)?;
+    prewarm_units(&fields, warm, mistakes)
+}
+
+const WARM_THROUGHPUT: &str = "warm_throughput";
+
+fn prewarm_units(fields: &Fields<'_>, default: Prewarm, mistakes: &mut Mistakes) -> Option<Option<Prewarm>> {
     let mut units = |name: &str, default: u32| match fields.optional(name) {
         Some(node) => whole(node, "units", 1..=Prewarm::MAX_UNITS, mistakes),
         None => Some(default),
     };
-    let read_units = units("read_units", Prewarm::DEFAULT.read_units);
-    let write_units = units("write_units", Prewarm::DEFAULT.write_units);
-    Some(Some(Prewarm { read_units: read_units?, write_units: write_units? }))
+    let (read_units, write_units) =
+        (units("read_units", default.read_units), units("write_units", default.write_units));
+    Some(Some(Prewarm { read_units: read_units?, write_units: write_units?, ..default }))
 }
 
 /// `budget`: a share of the table's own capacity, or units a second.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::definition::{Comparison, Condition, Operand, Part, Prewarm, Step, TemplateType};
+use crate::definition::{Comparison, Condition, Operand, Part, Prewarm, PrewarmKind, Step, TemplateType};
 use aws_sdk_dynamodb::types::AttributeValue;
 
 /// A file of valid surroundings with this transform and these further lines.
@@ -65,6 +65,10 @@ fn what_is_left_out_has_its_default() {
     assert_eq!(prewarm("true"), Some(Prewarm::DEFAULT));
     assert_eq!(prewarm("{ read_units: 7 }"), Some(Prewarm { read_units: 7, ..Prewarm::DEFAULT }));
     assert_eq!(prewarm("{ write_units: 7 }"), Some(Prewarm { write_units: 7, ..Prewarm::DEFAULT }));
+    let warm = Prewarm { kind: PrewarmKind::WarmThroughput, ..Prewarm::DEFAULT };
+    assert_eq!(prewarm("warm_throughput"), Some(warm));
+    let seven = Prewarm { write_units: 7, ..warm };
+    assert_eq!(prewarm("{ warm_throughput: { write_units: 7 } }"), Some(seven));
 }
 
 /// Every step and condition, there and back through JSON: a plan carries the definition to the workers.
