@@ -48,7 +48,12 @@ pub(super) async fn work(worker: &Worker<'_>, segment: u32, size: &mut PageSize)
     while !books.checkpoint.done {
         pace.heed()?;
         let began = Instant::now();
-        let page = page(worker, &pace, segment, &books.checkpoint, *size, &mut expected_units).await?;
+        let page = page(worker, &pace, segment, &books.checkpoint, *size, &mut expected_units).await;
+        let page = page.unwrap_or_else(|error| Page {
+            counts: Counts::default(),
+            failed: Vec::new(),
+            end: End::Broken(None, error),
+        });
         size.took(page.counts.scanned, began.elapsed());
         take_down(worker, &pace, segment, &mut books, page).await?;
     }
@@ -87,7 +92,7 @@ async fn take_down(
     let failed: Vec<_> = (first..).zip(failed).map(|(number, item)| Recorded { number, item }).collect();
     next.failures += failed.len() as u64;
     let beside = Beside { failed, mended: Vec::new() };
-    if counts.scanned + u64::from(next.done) > 0 && books.turn_to(next, &beside).await? {
+    if next != books.checkpoint && books.turn_to(next, &beside).await? {
         worker.services.observer.page(segment, &counts, books.checkpoint.done);
         worker.hold_against_tolerance(counts.failed).await?;
     }

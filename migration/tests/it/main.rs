@@ -5,9 +5,11 @@
 mod backup;
 mod batches;
 mod capacity;
+mod control;
 mod failures;
 mod interference;
 mod resume;
+mod retry;
 mod scaling;
 mod scan;
 mod tap;
