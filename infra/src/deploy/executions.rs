@@ -32,11 +32,12 @@ pub async fn none_running(aws: &Aws, resources: &[StackResourceSummary]) -> anyh
             Err(trouble) if trouble.code() == Some("StateMachineDoesNotExist") => continue,
             Err(trouble) => return Err(trouble.into_error("runs that are under way can't be listed")),
         };
-        if let Some(run) = running.first() {
+        if let Some(execution) = running.first() {
+            let run = RunId::of_execution(&execution.name);
             bail!(Usage::new(format!(
-                "run {} is under way; wait for its end, or stop it with `aws stepfunctions stop-execution --execution-arn {}`, \
-                 which puts the table's capacity back, and wait until that is done",
-                run.name, run.execution_arn
+                "run {run} is under way; wait for its end, or stop it with `cargo run --bin run -- stop {run}`, which puts the \
+                 table's capacity back: {}",
+                execution.execution_arn
             )));
         }
     }
@@ -57,13 +58,14 @@ pub async fn none_raised(aws: &Aws, stack: &Stack) -> anyhow::Result<()> {
         Err(trouble) => return Err(trouble.into_error("the stack's runs can't be listed")),
     };
     let ledger = Ledger::new(aws.dynamodb(), table);
-    for run in runs {
-        match prewarm::still_raised(&ledger, &RunId::named(&run.name)).await {
+    for execution in runs {
+        // A run's further attempts have names of their own, and its ledger.
+        let run = RunId::of_execution(&execution.name);
+        match prewarm::still_raised(&ledger, &run).await {
             Ok(None) => {}
             Ok(Some(_)) => bail!(Usage::new(format!(
-                "run {} was cut off and has left its table raised, which is paid for by the hour; put the capacity back with \
-                 `cargo run --bin run -- restore {}`, then call this again",
-                run.name, run.name
+                "run {run} was cut off and has left its table raised, which is paid for by the hour; put the capacity back with \
+                 `cargo run --bin run -- restore {run}`, then call this again"
             ))),
             // Somebody has deleted the ledger: what it knew is lost.
             Err(error) if error.kind() == Kind::NotFound => return Ok(()),

@@ -80,8 +80,8 @@ pub(crate) struct Account {
     pub(crate) buckets: BTreeMap<String, Bucket>,
     pub(crate) tables: Vec<String>,
     pub(crate) running: Option<&'static str>,
-    /// A run that was cut off while its table was raised.
-    pub(crate) cut_off: Option<&'static str>,
+    /// An execution that was cut off while its table was raised, and its run.
+    pub(crate) cut_off: Option<(&'static str, &'static str)>,
     pub(crate) calls: Vec<String>,
 }
 

@@ -86,8 +86,11 @@ fn json(account: &mut Account, call: &str, body: &[u8]) -> Answer {
     match call {
         "ListExecutions" => {
             let ended = account.cut_off.filter(|_| input["statusFilter"].is_null());
-            let runs =
-                account.running.map(|name| (name, "RUNNING")).into_iter().chain(ended.map(|name| (name, "ABORTED")));
+            let runs = account
+                .running
+                .map(|name| (name, "RUNNING"))
+                .into_iter()
+                .chain(ended.map(|(name, _)| (name, "ABORTED")));
             let runs = runs.map(|(name, status)| {
                 serde_json::json!({
                     "name": name, "executionArn": format!("arn:execution:{name}"), "stateMachineArn": "arn:machine",
@@ -97,8 +100,8 @@ fn json(account: &mut Account, call: &str, body: &[u8]) -> Answer {
             text_answer(200, serde_json::json!({ "executions": Vec::from_iter(runs) }).to_string())
         }
         "GetItem" => {
-            let is_asked =
-                account.cut_off == input["Key"]["run"]["S"].as_str() && input["Key"]["entry"]["S"] == "capacity";
+            let is_asked = account.cut_off.is_some_and(|(_, run)| input["Key"]["run"]["S"] == run)
+                && input["Key"]["entry"]["S"] == "capacity";
             let units = |units: u64| serde_json::json!({ "provisioned": { "table": { "read": units, "write": units }, "indexes": {} } });
             let raised = serde_json::json!({ "before": units(100), "to": units(9_000), "restored": false }).to_string();
             let item = is_asked.then(|| serde_json::json!({ "Item": { "body": { "S": raised } } }));

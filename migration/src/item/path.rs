@@ -1,8 +1,10 @@
 //! Document paths such as `info.rating` and `tags[0]`: places inside an item.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -19,10 +21,44 @@ const MAX_DEPTH: usize = 32;
 #[serde(try_from = "String", into = "String")]
 pub struct Path(Arc<Steps>);
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug)]
 struct Steps {
     root: String,
     below: Vec<PathElement>,
+    /// The path to what the last step is taken in, once somebody has asked.
+    parent: OnceLock<Path>,
+}
+
+impl Steps {
+    fn as_parts(&self) -> (&str, &[PathElement]) {
+        (&self.root, &self.below)
+    }
+}
+
+impl PartialEq for Steps {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_parts() == other.as_parts()
+    }
+}
+
+impl Eq for Steps {}
+
+impl Hash for Steps {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_parts().hash(state);
+    }
+}
+
+impl PartialOrd for Steps {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Steps {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_parts().cmp(&other.as_parts())
+    }
 }
 
 /// A step below an attribute.
@@ -36,7 +72,7 @@ pub enum PathElement {
 
 impl Path {
     fn new(root: String, below: Vec<PathElement>) -> Self {
-        Self(Arc::new(Steps { root, below }))
+        Self(Arc::new(Steps { root, below, parent: OnceLock::new() }))
     }
 
     /// The path to a whole attribute. The name is taken as it is: it may hold dots.
@@ -61,9 +97,9 @@ impl Path {
     }
 
     /// The path without its last step, and that step; `None` for a whole attribute.
-    pub fn split_last(&self) -> Option<(Self, &PathElement)> {
+    pub fn split_last(&self) -> Option<(&Self, &PathElement)> {
         let (last, below) = self.below().split_last()?;
-        Some((Self::new(self.0.root.clone(), below.to_vec()), last))
+        Some((self.0.parent.get_or_init(|| Self::new(self.0.root.clone(), below.to_vec())), last))
     }
 
     /// Whether the path names a list's element.

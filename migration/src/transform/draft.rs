@@ -124,15 +124,14 @@ impl<'i> Draft<'i> {
             self.edited.insert(path.root().to_owned(), Some(value));
             return Ok(());
         };
-        let last = last.clone();
         // The condition of the write has to hold the container's type: an update can't make it.
         self.look(parent.clone(), Look::Type);
-        match (self.container(&parent), last) {
+        match (self.container(parent), last) {
             (Some(AttributeValue::M(map)), PathElement::Name(name)) => {
-                map.insert(name, value);
+                map.insert(name.clone(), value);
             }
-            (Some(AttributeValue::L(list)), PathElement::Index(index)) if index < list.len() => list[index] = value,
-            (Some(AttributeValue::L(list)), PathElement::Index(index)) if index == list.len() => list.push(value),
+            (Some(AttributeValue::L(list)), PathElement::Index(index)) if *index < list.len() => list[*index] = value,
+            (Some(AttributeValue::L(list)), PathElement::Index(index)) if *index == list.len() => list.push(value),
             (Some(AttributeValue::L(list)), PathElement::Index(_)) => {
                 return Err(Failure::new(format!("{path} lies beyond the end of a list of {}", list.len())));
             }
@@ -151,13 +150,12 @@ impl<'i> Draft<'i> {
             self.edited.insert(path.root().to_owned(), None);
             return;
         };
-        let last = last.clone();
-        match (self.container(&parent), last) {
+        match (self.container(parent), last) {
             (Some(AttributeValue::M(map)), PathElement::Name(name)) => {
-                map.remove(&name);
+                map.remove(name);
             }
-            (Some(AttributeValue::L(list)), PathElement::Index(index)) if index < list.len() => {
-                list.remove(index);
+            (Some(AttributeValue::L(list)), PathElement::Index(index)) if *index < list.len() => {
+                list.remove(*index);
             }
             _ => {}
         }
@@ -200,23 +198,26 @@ impl<'i> Draft<'i> {
     /// Everything that `edits` rest on: what was looked at and what is written over, without the key, which
     /// can't change, and without what a look at something above includes.
     pub(super) fn seen(&self, key: &KeySchema, edits: &Edits) -> Vec<Seen> {
-        let mut looks: BTreeMap<&Path, Look> = BTreeMap::new();
         let noted = self.looks.borrow();
         let written = edits.paths().map(|path| (path, Look::Value));
-        for (path, look) in noted.iter().map(|(path, look)| (path, *look)).chain(written) {
-            let closest = looks.entry(path).or_insert(look);
-            *closest = (*closest).max(look);
-        }
-        let included = |path: &Path| {
-            let above = looks.range::<&Path, _>(..path).rev();
-            above
-                .take_while(|(other, _)| other.root() == path.root())
-                .any(|(other, look)| *look == Look::Value && other.covers(path))
+        let mut looks: Vec<_> = noted.iter().map(|(path, look)| (path, *look)).chain(written).collect();
+        looks.sort_unstable();
+        // The last of a path's looks is the closest.
+        looks.dedup_by(|next, kept| {
+            let is_same = next.0 == kept.0;
+            if is_same {
+                kept.1 = next.1;
+            }
+            is_same
+        });
+        let included = |at: usize, path: &Path| {
+            let above = looks[..at].iter().rev().take_while(|(other, _)| other.root() == path.root());
+            above.into_iter().any(|(other, look)| *look == Look::Value && other.covers(path))
         };
-        looks
-            .iter()
-            .filter(|(path, _)| !key.contains(path.root()) && !included(path))
-            .map(|(path, look)| Seen { path: (*path).clone(), found: self.found(path, *look) })
+        let places = looks.iter().enumerate();
+        places
+            .filter(|(at, (path, _))| !key.contains(path.root()) && !included(*at, path))
+            .map(|(_, (path, look))| Seen { path: (*path).clone(), found: self.found(path, *look) })
             .collect()
     }
 

@@ -108,9 +108,19 @@ fn compare(path: Path, old: Option<&AttributeValue>, new: Option<&AttributeValue
         (None, None) => {}
         (Some(_), None) => edits.push((path, Edit::Remove)),
         (Some(AttributeValue::M(old)), Some(AttributeValue::M(new))) => {
-            let names = old.keys().chain(new.keys().filter(|name| !old.contains_key(*name)));
-            // Most entries are the same: a path is made only for those that aren't.
-            let mut changed: Vec<_> = names.filter(|name| !same(old.get(*name), new.get(*name))).collect();
+            // Most entries are the same, and none is new: a path is made only for those that aren't, and a name is looked
+            // up once.
+            let (mut changed, mut kept) = (Vec::new(), 0);
+            for (name, value) in old {
+                let now = new.get(name);
+                kept += usize::from(now.is_some());
+                if now.is_none_or(|now| !same_value(value, now)) {
+                    changed.push(name);
+                }
+            }
+            if kept < new.len() {
+                changed.extend(new.keys().filter(|name| !old.contains_key(*name)));
+            }
             changed.sort_unstable();
             for name in changed {
                 compare(path.child(PathElement::Name(name.clone())), old.get(name), new.get(name), edits);
@@ -118,12 +128,5 @@ fn compare(path: Path, old: Option<&AttributeValue>, new: Option<&AttributeValue
         }
         (Some(old), Some(new)) if same_value(old, new) => {}
         (_, Some(new)) => edits.push((path, Edit::Set(new.clone()))),
-    }
-}
-
-fn same(old: Option<&AttributeValue>, new: Option<&AttributeValue>) -> bool {
-    match (old, new) {
-        (Some(old), Some(new)) => same_value(old, new),
-        (old, new) => old.is_none() && new.is_none(),
     }
 }

@@ -106,6 +106,7 @@ async fn a_live_update_of_the_same_attribute_is_never_lost(writes: WriteRequests
     let world = meddled(writes, Meddling::Update).await;
     let summary = world.run(COUNT).await;
     assert_eq!((summary.counts.written, summary.counts.conflicts), (30, 30));
+    assert_eq!(summary.counts.write_units, 60.0, "a failed condition costs what the write would have cost");
     for (at, item) in world.items().await.iter().enumerate() {
         assert_eq!(item["n"], json!({ "N": (at + 1001).to_string() }), "both increments count");
         assert_eq!(item["live"], json!({ "BOOL": true }));

@@ -78,7 +78,8 @@ impl Sabotage {
     pub(crate) fn before(self, passage: &mut Passage<'_>) -> Option<Detour> {
         let Passage { task, operation, body } = passage;
         let is_write = is_write_of_an_item(operation, body);
-        let entry = entry_of(body);
+        let is_of =
+            |entry: &str| *operation != "GetItem" && writes_in(body).any(|write| entry_of(write).starts_with(entry));
         match self {
             Self::Conditions if is_write => {
                 strip_condition(body);
@@ -87,9 +88,15 @@ impl Sabotage {
             }
             Self::EarlyAnswers if is_write => Some(Detour::Later),
             Self::Restore if *operation == "UpdateTable" && *task == Task::Restore => Some(Detour::Nowhere),
-            Self::CapacityNote if entry == "capacity" && *operation == "PutItem" => Some(Detour::Nowhere),
-            Self::FailureEntries if entry.starts_with("failure#") && *operation == "PutItem" => Some(Detour::Nowhere),
-            Self::Checkpoints if entry.starts_with("segment#") && *operation != "GetItem" => Some(Detour::Nowhere),
+            Self::CapacityNote if is_of("capacity") => Some(Detour::Nowhere),
+            Self::FailureEntries if *operation == "TransactWriteItems" => {
+                let writes = body["TransactItems"].as_array_mut()?;
+                let is_failure = |part: &Value| entry_of(&part["Put"]).starts_with("failure#");
+                writes.retain(|part| !is_failure(part));
+                None
+            }
+            Self::FailureEntries if is_of("failure#") => Some(Detour::Nowhere),
+            Self::Checkpoints if is_of("segment#") => Some(Detour::Nowhere),
             _ => None,
         }
     }
@@ -141,10 +148,16 @@ fn is_write_of_an_item(operation: &str, body: &Value) -> bool {
     is_single || operation == "BatchExecuteStatement"
 }
 
-/// The ledger's entry that a request is about.
-fn entry_of(body: &Value) -> String {
-    let entry = if body["TableName"] == LEDGER { body["Item"].get("entry").or(body["Key"].get("entry")) } else { None };
-    entry.and_then(|entry| entry["S"].as_str()).unwrap_or_default().to_owned()
+/// A write, or those of a transaction.
+fn writes_in(body: &Value) -> impl Iterator<Item = &Value> {
+    let parts = body["TransactItems"].as_array().into_iter().flatten();
+    std::iter::once(body).chain(parts.flat_map(|part| part.as_object()).flat_map(|part| part.values()))
+}
+
+/// The ledger's entry that a write is about.
+fn entry_of(write: &Value) -> &str {
+    let entry = write["Item"].get("entry").or(write["Key"].get("entry")).filter(|_| write["TableName"] == LEDGER);
+    entry.and_then(|entry| entry["S"].as_str()).unwrap_or_default()
 }
 
 /// Takes the condition out, and the names and values that nothing else uses.

@@ -7,6 +7,7 @@ use asl::StateMachine;
 use asl::interpret::{Execution, Interpreter, MemoryObjects, TokioClock};
 use aws_sdk_dynamodb::Client;
 use embedded::{Faults, Weather};
+use futures_util::future::{join, join_all};
 use migration::plan::Plan;
 use migration::summary::{self, Status, Summary};
 use migration::{Kind, workflow};
@@ -62,19 +63,20 @@ async fn course(scenario: Scenario, sabotage: Option<Sabotage>) -> Verdict {
     let config = migration::client_config(world.database.client_builder());
     let client = Client::from_conf(config.http_client(world.database.faulty_http_client(&faults)).build());
     let actors = (0..scenario.actors).map(|number| Actor::new(number, &scenario, &client, &model));
-    let application = futures_util::future::join_all(actors.map(|actor| actor.work(scenario.operations)));
+    let application = join_all(actors.map(|actor| actor.work(scenario.operations)));
     let migration = attempts(&scenario, &world, &traffic);
-    let (_, (end, met)) = futures_util::future::join(application, migration).await;
+    let (_, (end, met)) = join(application, migration).await;
     let mut model = model.into_inner().unwrap();
     let broken = judge(&scenario, &world, &mut model, &end).await;
     let conflicts = end.report.map_or(0, |report| report.counts.conflicts);
     Verdict { broken, trace: traffic.trace(), met, requests: traffic.requests(), conflicts, changes: model.changes }
 }
 
-/// Runs the migration, and resumes it until it has ended for good.
+/// Runs the migration, and resumes it until it has ended for good. Invocations may outlive their execution, and meet
+/// those of the next.
 async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic>) -> (End, Met) {
     let random = &mut StdRng::seed_from_u64(scenario.seed);
-    let (mut met, mut plan) = (Met::default(), world.plan.clone());
+    let (mut met, mut plan, mut lambdas) = (Met::default(), world.plan.clone(), Vec::new());
     for number in 1.. {
         let is_last = number > ROUGH_ATTEMPTS;
         let (weather, hazards) = match is_last {
@@ -88,13 +90,18 @@ async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic
         let lambda = Lambda::new(world.clone(), traffic.clone(), weather, hazards, random.random());
         let person = random.random_bool(hazards.asked).then(|| Person::new(world, random.random()));
         met.asked += u64::from(person.is_some());
-        let has_died = attempt(&plan, traffic, &lambda, person, random.random()).await;
-        met += lambda.met();
+        lambdas.push(lambda.clone());
+        let has_died = attempt(&plan, traffic, lambda, person, random.random()).await;
+        if has_died {
+            join_all(lambdas.iter().map(Lambda::die)).await;
+        }
         met.died += u64::from(has_died);
         met.expired += u64::from(traffic.has_expired());
         let report = summary::read(&world.ledger, &plan.run).await.expect("the ledger is there");
         let report = report.filter(|report| report.attempt == plan.attempt);
         if is_last || !has_died && report.as_ref().is_some_and(has_ended_for_good) {
+            join_all(lambdas.iter().map(Lambda::settle)).await;
+            lambdas.iter().for_each(|lambda| met += lambda.met());
             return (End { report, attempts: number }, met);
         }
         tokio::time::sleep(Duration::from_secs(random.random_range(0..60))).await;
@@ -104,9 +111,9 @@ async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic
 }
 
 /// One execution; tells whether its process died.
-async fn attempt(plan: &Plan, traffic: &Traffic, lambda: &Lambda, person: Option<Person<'_>>, seed: u64) -> bool {
+async fn attempt(plan: &Plan, traffic: &Traffic, lambda: Lambda, person: Option<Person<'_>>, seed: u64) -> bool {
     let input = serde_json::to_value(plan).expect("a plan is plain data");
-    let interpreter = Interpreter::new(DOCUMENT.clone(), lambda.clone()).expect("the document is supported");
+    let interpreter = Interpreter::new(DOCUMENT.clone(), lambda).expect("the document is supported");
     let interpreter = interpreter.objects(MemoryObjects::new()).clock(TokioClock::starting_at(clock::now())).seed(seed);
     let execution = interpreter.run(Execution::new(plan.run.to_string(), input));
     let meddling = async {
@@ -117,19 +124,10 @@ async fn attempt(plan: &Plan, traffic: &Traffic, lambda: &Lambda, person: Option
     };
     tokio::select! {
         biased;
-        () = traffic.death() => {
-            lambda.die().await;
-            true
-        }
-        _ = execution => {
-            lambda.settle().await;
-            false
-        }
+        () = traffic.death() => true,
+        _ = execution => false,
         () = meddling => unreachable!("who has asked for all there is waits for ever"),
-        () = tokio::time::sleep(LONGEST) => {
-            lambda.die().await;
-            false
-        }
+        () = tokio::time::sleep(LONGEST) => false,
     }
 }
 
