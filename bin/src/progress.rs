@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use migration::Counts;
 use migration::plan::Plan;
 use migration::summary::SoFar;
+use migration::{Counts, Waits};
 use serde::Serialize;
 
 pub(crate) use local::LocalProgress;
@@ -20,6 +20,10 @@ use crate::show;
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Over how long waits are compared: a page of every worker.
+const LATELY: Duration = Duration::from_secs(2);
+/// The share of the time that one worker has to have waited before it is said.
+const WORTH_A_WORD: f64 = 0.1;
 
 /// How far a run is, at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,6 +34,8 @@ pub(crate) struct Snapshot {
     pub(crate) segments_done: u32,
     pub(crate) segments: u32,
     pub(crate) rates: Rates,
+    /// What its workers wait for most of late.
+    pub(crate) waits_for: Option<&'static str>,
     /// The Map's children, where Step Functions tells.
     pub(crate) children: Option<Children>,
 }
@@ -93,6 +99,37 @@ impl Rates {
     }
 }
 
+/// What has changed of late: what a run waited for an hour ago says nothing of now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lately {
+    since: Instant,
+    waits: Waits,
+    waits_for: Option<&'static str>,
+}
+
+impl Lately {
+    pub(crate) fn new(counts: &Counts) -> Self {
+        Self { since: Instant::now(), waits: counts.waits, waits_for: None }
+    }
+
+    /// What the workers wait for, by what they have done since the look before.
+    pub(crate) fn waits_for(&mut self, counts: &Counts) -> Option<&'static str> {
+        let elapsed = self.since.elapsed();
+        if elapsed >= LATELY {
+            self.waits_for = longest(&self.waits, &counts.waits, elapsed.as_secs_f64() * WORTH_A_WORD);
+            (self.since, self.waits) = (Instant::now(), counts.waits);
+        }
+        self.waits_for
+    }
+}
+
+/// The reason of the longest wait between two looks, where it was longer than so many seconds.
+fn longest(earlier: &Waits, later: &Waits, worth: f64) -> Option<&'static str> {
+    let waited = later.reasons().into_iter().zip(earlier.reasons());
+    let waited = waited.map(|((later, reason), (earlier, _))| (later - earlier, reason));
+    waited.filter(|(seconds, _)| *seconds > worth).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, reason)| reason)
+}
+
 impl Snapshot {
     /// Rates, what slows the run down, what fails, and the segments.
     pub(crate) fn words(&self) -> String {
@@ -103,6 +140,9 @@ impl Snapshot {
             if throttled > 0 {
                 words.push_str(&format!("  {} throttled by the {reason} capacity", HumanCount(throttled)));
             }
+        }
+        if let Some(reason) = self.waits_for {
+            words.push_str(&format!("  waits for {reason}"));
         }
         if counts.failed > 0 {
             words.push_str(&format!("  {} failed", HumanCount(counts.failed)));
@@ -232,16 +272,33 @@ mod tests {
             ..Counts::default()
         };
         let rates = Rates::between(&Counts::default(), &counts, Duration::from_secs(3));
-        let local =
-            Snapshot { phase: Phase::Migrating, counts, segments_done: 7, segments: 100, rates, children: None };
+        let local = Snapshot {
+            phase: Phase::Migrating,
+            counts,
+            segments_done: 7,
+            segments: 100,
+            rates,
+            waits_for: None,
+            children: None,
+        };
         insta::assert_snapshot!(
             local.words(),
             @"4,000 items/s  4 throttled by the write capacity  2 failed  200 read + 3,000 write units/s  7 of 100 segments"
         );
         let children = Some(Children { pending: 60, running: 32, succeeded: 7, failed: 1 });
         insta::assert_snapshot!(
-            Snapshot { children, ..local }.words(),
-            @"4,000 items/s  4 throttled by the write capacity  2 failed  200 read + 3,000 write units/s  7 of 100 segments  32 at work, 60 waiting, 1 failed"
+            Snapshot { children, waits_for: Some("the budget"), ..local }.words(),
+            @"4,000 items/s  4 throttled by the write capacity  waits for the budget  2 failed  200 read + 3,000 write units/s  7 of 100 segments  32 at work, 60 waiting, 1 failed"
         );
+    }
+
+    /// Waits of an hour ago, and short ones, are not.
+    #[test]
+    fn the_longest_wait_of_late_is_named() {
+        let earlier = Waits { table: 900.0, ..Waits::default() };
+        let later = Waits { table: 900.1, budget: 1.5, partition: 0.5, ..Waits::default() };
+        assert_eq!(longest(&earlier, &later, 0.2), Some("the budget"));
+        assert_eq!(longest(&earlier, &later, 2.0), None);
+        assert_eq!(longest(&later, &later, 0.0), None);
     }
 }

@@ -1,5 +1,7 @@
 //! What a run came to: words to read, or one JSON object.
 
+use std::collections::BTreeSet;
+
 use indicatif::HumanCount;
 use migration::capacity::{self, Capacity, Units};
 use migration::cost::Prices;
@@ -8,6 +10,7 @@ use migration::failures::FailedItem;
 use migration::prewarm::Raised;
 use migration::summary::{Status, Summary};
 use migration::table::{Table, Warm};
+use migration::{Counts, Limit, Waits};
 use serde_json::{Value, json};
 
 /// What a report says beside the summary.
@@ -45,7 +48,9 @@ pub(crate) fn json(summary: &Summary) -> Value {
             "read_units": counts.read_units,
             "write_units": counts.write_units,
             "throttled": counts.throttled(),
+            "throttled_by": summary.limits.iter().map(ToString::to_string).collect::<Vec<_>>(),
         },
+        "waited_seconds": counts.waits,
         "seconds": summary.seconds,
     })
 }
@@ -78,11 +83,12 @@ impl Report<'_> {
         }
         lines.push(format!("  conflicts   {} writes met a change by somebody else", HumanCount(counts.conflicts)));
         lines.push(format!(
-            "  units       {:.1} read, {:.1} write; {} requests throttled",
+            "  units       {:.1} read, {:.1} write; {}",
             counts.read_units,
             counts.write_units,
-            HumanCount(counts.throttled())
+            throttled(counts, &self.summary.limits)
         ));
+        lines.extend(waited(&counts.waits).map(|waited| format!("  {waited}")));
         lines.push(format!("  capacity    {}", self.capacity()));
         lines.push(format!("  on AWS      {}", self.cost()));
         lines.extend(
@@ -143,6 +149,21 @@ impl Report<'_> {
 
 fn count(number: u32) -> HumanCount {
     HumanCount(number.into())
+}
+
+/// How many requests were throttled, and by what.
+pub(crate) fn throttled(counts: &Counts, limits: &BTreeSet<Limit>) -> String {
+    let requests = format!("{} requests throttled", HumanCount(counts.throttled()));
+    let limits = limits.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if limits.is_empty() { requests } else { format!("{requests}, by {limits}") }
+}
+
+/// What the workers waited for, all of them together; nothing where they hardly did.
+pub(crate) fn waited(waits: &Waits) -> Option<String> {
+    let mut reasons: Vec<_> = waits.reasons().into_iter().filter(|(seconds, _)| *seconds >= 1.0).collect();
+    reasons.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let words: Vec<_> = reasons.iter().map(|(seconds, reason)| format!("{seconds:.0} s for {reason}")).collect();
+    (!words.is_empty()).then(|| format!("waited      {}, all workers together", words.join(", ")))
 }
 
 /// A capacity in words.

@@ -64,7 +64,7 @@ async fn under_way(args: &RunArgs) -> Result<(Ledger, Box<Plan>), CliError> {
 }
 
 /// The budget that is in force.
-fn words(control: &Control, budget: &Budget) -> String {
+pub(crate) fn words(control: &Control, budget: &Budget) -> String {
     let units = |asked: Option<NonZeroU32>, planned: Option<NonZeroU32>, kind: &str| match asked.or(planned) {
         Some(units) => format!("{units} {kind} units a second"),
         None => format!("{} % of the table's {kind} units", budget.share.get()),

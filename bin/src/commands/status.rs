@@ -2,6 +2,7 @@
 
 use indicatif::HumanCount;
 use jiff::Timestamp;
+use migration::control::{self, Control};
 use migration::cost::Prices;
 use migration::plan::Plan;
 use migration::prewarm::{self, Raised};
@@ -37,7 +38,7 @@ async fn under_way(ledger: &Ledger, plan: &Plan, output: Output) -> Result<(), C
         raised: prewarm::raised_by(ledger, &plan.run).await?,
         state: "running",
         title: format!("is under way in another process of this machine since {}: {}", plan.started, phase.words()),
-        more: vec![words(&rates)],
+        more: vec![words(&rates), asked(ledger, plan).await?],
         object: json!({ "phase": phase, "rates": rates }),
         so_far,
     };
@@ -70,7 +71,7 @@ async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result
     // Since the Map began, or, where Step Functions doesn't tell when that was, since the run did.
     let rates = rates(look.map_started.unwrap_or(look.execution.started), &look.so_far);
     let stack = &deployed.stack;
-    let mut more = vec![words(&rates)];
+    let mut more = vec![words(&rates), asked(&deployed.ledger(), plan).await?];
     more.extend(look.children.map(|children| format!("children    {}", children.words())));
     more.push(format!("execution   {}", deployed.execution_arn(plan).console()));
     more.push(format!("dashboard   {}", stack.dashboard));
@@ -136,8 +137,9 @@ impl Seen {
             format!("  table       {}", plan.definition.source.table),
             format!("  segments    {} of {} done", self.so_far.segments_done, plan.definition.segments.get()),
             format!("  items       {items}"),
-            format!("  capacity    {capacity}; {} requests throttled", HumanCount(self.so_far.counts.throttled())),
+            format!("  capacity    {capacity}; {}", report::throttled(&self.so_far.counts, &self.so_far.limits)),
         ];
+        lines.extend(report::waited(&self.so_far.counts.waits).map(|waited| format!("  {waited}")));
         lines.extend(self.more.iter().map(|line| format!("  {line}")));
         lines
     }
@@ -169,6 +171,17 @@ impl Seen {
 fn rates(since: Timestamp, so_far: &SoFar) -> Rates {
     let elapsed = Timestamp::now().duration_since(since).unsigned_abs();
     Rates::between(&Counts::default(), &so_far.counts, elapsed)
+}
+
+/// What the run may take just now, and whether it may take anything.
+async fn asked(ledger: &Ledger, plan: &Plan) -> Result<String, CliError> {
+    let asked = control::read(ledger, &plan.run).await?;
+    let budget = crate::commands::control::words(&asked, &plan.definition.budget);
+    Ok(match asked {
+        Control { stop: true, .. } => "asked       to stop".into(),
+        Control { paused: true, .. } => format!("asked       to hold still, until `run go-on {}`", plan.run),
+        _ => format!("budget      {budget}"),
+    })
 }
 
 fn words(rates: &Rates) -> String {

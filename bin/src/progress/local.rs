@@ -7,7 +7,7 @@ use migration::plan::Plan;
 use migration::summary::SoFar;
 use migration::{Counts, Observer};
 
-use crate::progress::{Phase, Progress, Rates, Snapshot};
+use crate::progress::{Lately, Phase, Progress, Rates, Snapshot};
 
 /// Adds up what the workers report, and shows it.
 pub(crate) struct LocalProgress {
@@ -16,17 +16,18 @@ pub(crate) struct LocalProgress {
     started: Instant,
     /// What earlier attempts have done.
     before: Counts,
-    so_far: Mutex<SoFar>,
+    so_far: Mutex<(SoFar, Lately)>,
 }
 
 impl LocalProgress {
     pub(crate) fn new(plan: &Plan, so_far: SoFar) -> Self {
+        let lately = Lately::new(&so_far.counts);
         Self {
             progress: Progress::new(plan, so_far.counts.scanned),
             segments: plan.definition.segments.get(),
             started: Instant::now(),
             before: so_far.counts,
-            so_far: Mutex::new(so_far),
+            so_far: Mutex::new((so_far, lately)),
         }
     }
 
@@ -42,7 +43,8 @@ impl LocalProgress {
 impl Observer for LocalProgress {
     fn page(&self, _segment: u32, counts: &Counts, done: bool) {
         // Held while it is shown: a line never tells of less than the one before.
-        let mut so_far = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let (so_far, lately) = &mut *held;
         so_far.counts += *counts;
         so_far.segments_done += u32::from(done);
         self.progress.show(&Snapshot {
@@ -51,6 +53,7 @@ impl Observer for LocalProgress {
             segments_done: so_far.segments_done,
             segments: self.segments,
             rates: Rates::between(&self.before, &so_far.counts, self.started.elapsed()),
+            waits_for: lately.waits_for(&so_far.counts),
             children: None,
         });
     }

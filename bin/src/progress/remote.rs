@@ -6,7 +6,7 @@ use migration::Counts;
 use migration::plan::Plan;
 use migration::summary::SoFar;
 
-use crate::progress::{Children, Phase, Progress, Rates, Snapshot};
+use crate::progress::{Children, Lately, Phase, Progress, Rates, Snapshot};
 
 /// Shows looks as they come. Rates are of the time since the work began or, where it was under way already, since the
 /// first look: by the clock of this machine alone.
@@ -14,11 +14,12 @@ pub(crate) struct RemoteProgress {
     progress: Progress,
     segments: u32,
     base: Option<(Instant, Counts)>,
+    lately: Option<Lately>,
 }
 
 impl RemoteProgress {
     pub(crate) fn new(plan: &Plan) -> Self {
-        Self { progress: Progress::new(plan, 0), segments: plan.definition.segments.get(), base: None }
+        Self { progress: Progress::new(plan, 0), segments: plan.definition.segments.get(), base: None, lately: None }
     }
 
     pub(crate) fn finish(&self) {
@@ -38,12 +39,14 @@ impl RemoteProgress {
             (Instant::now(), counts)
         });
         self.base = Some((since, before));
+        let waits_for = self.lately.get_or_insert_with(|| Lately::new(&counts)).waits_for(&counts);
         self.progress.show(&Snapshot {
             phase,
             counts,
             segments_done: so_far.segments_done,
             segments: self.segments,
             rates: Rates::between(&before, &counts, since.elapsed()),
+            waits_for,
             children,
         });
     }

@@ -91,3 +91,31 @@ async fn an_item_that_would_pass_400_kb() {
     assert_eq!((units.read_capacity_units, units.write_capacity_units), (Some(1_000), Some(1_000)));
     served.end("TERM");
 }
+
+/// The migration is mended, and what failed is taken up, and nothing else.
+#[test]
+fn failed_items_are_done_after_the_migration_was_mended() {
+    let folder = folder("tolerated_failures: { percentage: 50 }\n");
+    folder.run_json("--data data.jsonl --database table.db", 0);
+    let run = folder.only_run();
+    let before = folder.export("table.db", "things", &["id"]);
+    let mended = "- set: { path: date, value: 0 }";
+    folder.write("migration.yaml", crate::support::things(mended) + "tolerated_failures: { percentage: 50 }\n");
+    let ended = folder.run(&format!("retry {run} --output json"));
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(ended.stderr.contains("10 failed items are taken up again"), "{}", ended.stderr);
+    let report = ended.json();
+    assert_eq!((count(&report, "scanned"), count(&report, "written"), count(&report, "failed")), (40, 40, 0));
+    assert!(folder.run(&format!("failures {run}")).stdout.is_empty());
+    for (key, item) in folder.export("table.db", "things", &["id"]) {
+        let expected = if before[&key]["date"] == json!({ "S": "soon" }) {
+            json!({ "N": "0" })
+        } else {
+            before[&key]["date"].clone()
+        };
+        assert_eq!(item["date"], expected, "{key}");
+    }
+    // Then there is nothing to take up, and nothing to go on with.
+    assert_eq!(folder.run(&format!("retry {run}")).code, Some(2));
+    assert!(folder.run(&format!("resume {run}")).stderr.contains("nothing to go on with"));
+}
