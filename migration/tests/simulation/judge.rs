@@ -34,20 +34,26 @@ pub(crate) async fn judge(scenario: &Scenario, world: &World, model: &mut Model,
         Some(report) if report.status == Status::Succeeded => {
             broken.extend(completeness(scenario, model));
             broken.extend(books(scenario, world, model, report).await);
-            if !scenario.is_tolerated {
+            if are_too_many(scenario, &report.counts) {
                 broken.push(Broken::new(Promise::Books, "more items failed than is tolerated, and it succeeded"));
             }
         }
         Some(report) => {
             let reason = report.failure.as_ref().map(|failure| (failure.error.as_str(), failure.reason.as_str()));
             let is_right = reason.is_some_and(|(error, _)| error == Kind::TooManyFailedItems.name());
-            if scenario.is_tolerated || !is_right {
+            let is_right = is_right && (!scenario.is_tolerated || are_too_many(scenario, &report.counts));
+            if !is_right {
                 let how = format!("after {} attempts, the last one calm: {reason:?}", end.attempts);
                 broken.push(Broken::new(Promise::Ends, how));
             }
         }
     }
     broken
+}
+
+/// The application may have deleted so much that those that fail are too many of the rest.
+fn are_too_many(scenario: &Scenario, counts: &Counts) -> bool {
+    counts.failed * 100 > scenario.tolerated * counts.scanned
 }
 
 async fn capacity(world: &World) -> Option<Broken> {

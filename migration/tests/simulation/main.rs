@@ -51,10 +51,12 @@ fn trials(asked: Asked) -> Vec<Trial> {
     let seeds = ranges.map(|seeds| {
         Trial::test(format!("seeds_{:05}_to_{:05}", seeds.start, seeds.end - 1), move || keep_their_promises(seeds))
     });
-    let noticed = Sabotage::ALL.map(|guard| Trial::test(format!("notices_{guard:?}"), move || is_noticed(guard)));
+    let noticed = Sabotage::ALL
+        .map(|guard| Trial::test(format!("a_missing_guard_is_noticed::{guard:?}"), move || is_noticed(guard)));
     let own = [
         Trial::test("one_seed_takes_one_course", one_seed_takes_one_course),
         Trial::test("every_hazard_is_met", every_hazard_is_met),
+        Trial::test("own_arguments_stand_beside_those_of_libtest", own_arguments_stand_beside_those_of_libtest),
     ];
     own.into_iter().chain(noticed).chain(seeds).collect()
 }
@@ -116,11 +118,20 @@ fn every_hazard_is_met() -> Result<(), Failed> {
         conflicts += verdict.conflicts;
         changes += verdict.changes;
     }
-    let Met { faults, killed, hurried, stepped, died, expired, asked, .. } = met;
-    let all = [faults, killed, hurried, stepped, died, expired, asked, conflicts, changes];
+    let Met { faults, killed, timed_out: _, hurried, doubled, stepped, died, expired, asked } = met;
+    let all = [faults, killed, hurried, doubled, stepped, died, expired, asked, conflicts, changes];
     if all.iter().all(|met| *met >= 10) {
         Ok(())
     } else {
         Err(format!("too little happens: {met:?}, {conflicts} conflicts, {changes} changes").into())
     }
+}
+
+fn own_arguments_stand_beside_those_of_libtest() -> Result<(), Failed> {
+    let read = |line: &str| arguments::read(line.split(' ').map(str::to_owned));
+    let (asked, rest) = read("simulation --seeds 7 --test-threads=2 filter")?;
+    assert_eq!((asked, rest.test_threads, rest.filter.as_deref()), (Asked::Seeds(7), Some(2), Some("filter")));
+    assert_eq!(read("simulation --exact --seed=5")?.0, Asked::Seed(5));
+    assert_eq!(read("simulation --seed nine").err().as_deref(), Some("expected a number after --seed, found \"nine\""));
+    Ok(())
 }

@@ -34,6 +34,8 @@ pub(crate) enum Sabotage {
     FailureEntries,
     /// Checkpoints are not kept: what is counted is not what was done (R7).
     Checkpoints,
+    /// A checkpoint is put whatever stands there, so that of two workers on one segment either may win (R7).
+    CheckpointCondition,
 }
 
 /// A request on its way.
@@ -52,7 +54,7 @@ pub(crate) enum Detour {
 }
 
 impl Sabotage {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Conditions,
         Self::EarlyAnswers,
         Self::Retries,
@@ -61,6 +63,7 @@ impl Sabotage {
         Self::CapacityNote,
         Self::FailureEntries,
         Self::Checkpoints,
+        Self::CheckpointCondition,
     ];
 
     /// The promises that nobody can keep without the guard: each of them has to be found broken.
@@ -69,7 +72,7 @@ impl Sabotage {
             Self::Conditions => &[Promise::LiveWrites, Promise::Deleted],
             Self::EarlyAnswers | Self::Retries | Self::Cursors => &[Promise::Complete],
             Self::Restore | Self::CapacityNote => &[Promise::Capacity],
-            Self::FailureEntries => &[Promise::Books],
+            Self::FailureEntries | Self::CheckpointCondition => &[Promise::Books],
             Self::Checkpoints => &[Promise::Ends],
         }
     }
@@ -97,6 +100,12 @@ impl Sabotage {
             }
             Self::FailureEntries if is_of("failure#") => Some(Detour::Nowhere),
             Self::Checkpoints if is_of("segment#") => Some(Detour::Nowhere),
+            Self::CheckpointCondition if is_of("segment#") => {
+                strip_condition(body);
+                let parts = body["TransactItems"].as_array_mut().into_iter().flatten();
+                parts.filter_map(|part| part.get_mut("Put")).for_each(strip_condition);
+                None
+            }
             _ => None,
         }
     }

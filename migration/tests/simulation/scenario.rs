@@ -22,8 +22,10 @@ pub(crate) struct Scenario {
     pub(crate) has_index: bool,
     pub(crate) update_takes: Duration,
     pub(crate) definition: String,
-    /// Whether the bad items are few enough.
+    /// Whether the bad items are few enough, of those that there were in the beginning.
     pub(crate) is_tolerated: bool,
+    /// The share of the scanned items that may fail, in percent.
+    pub(crate) tolerated: u64,
     pub(crate) concurrency: u32,
     /// How many items a page has at most: DynamoDB may end a page where it likes.
     pub(crate) page_items: Option<i64>,
@@ -80,8 +82,8 @@ impl Scenario {
             true => format!("{{ read_units: {}, write_units: 5000 }}", random.random_range(50..600)),
             false => "false".into(),
         };
-        // The application may delete a good half of what there is; and who counts a failure three times shall fail.
-        let tolerated = if is_tolerated { (200 * bad.len()).div_ceil(items.len()) } else { 0 };
+        // Who counts a failure three times shall fail.
+        let tolerated = if is_tolerated { (200 * bad.len()).div_ceil(items.len()) as u64 } else { 0 };
         let writes = if random.random_bool(0.5) { "single" } else { "batched" };
         let definition = format!(
             "migration: simulated\nsource: {{ table: things }}\n{}\nsegments: {segments}\nprewarm: {prewarm}\n\
@@ -97,6 +99,7 @@ impl Scenario {
             update_takes: Duration::from_secs(random.random_range(0..20)),
             definition,
             is_tolerated,
+            tolerated,
             concurrency: random.random_range(1..=8),
             page_items: random.random_bool(0.7).then(|| random.random_range(3..20)),
             weather: weather(random),

@@ -99,7 +99,7 @@ async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic
         met.expired += u64::from(traffic.has_expired());
         let report = summary::read(&world.ledger, &plan.run).await.expect("the ledger is there");
         let report = report.filter(|report| report.attempt == plan.attempt);
-        if is_last || !has_died && report.as_ref().is_some_and(has_ended_for_good) {
+        if is_last || !has_died && report.as_ref().is_some_and(|report| has_ended_for_good(scenario, report)) {
             join_all(lambdas.iter().map(Lambda::settle)).await;
             lambdas.iter().for_each(|lambda| met += lambda.met());
             return (End { report, attempts: number }, met);
@@ -131,8 +131,8 @@ async fn attempt(plan: &Plan, traffic: &Traffic, lambda: Lambda, person: Option<
     }
 }
 
-/// Whether resuming it could change nothing.
-fn has_ended_for_good(report: &Summary) -> bool {
-    let is_hopeless = |error: &str| error == Kind::TooManyFailedItems.name();
+/// Whether resuming it could change nothing. A part of the items may have too many that fail where the whole has not.
+fn has_ended_for_good(scenario: &Scenario, report: &Summary) -> bool {
+    let is_hopeless = |error: &str| error == Kind::TooManyFailedItems.name() && !scenario.is_tolerated;
     report.status == Status::Succeeded || report.failure.as_ref().is_some_and(|failure| is_hopeless(&failure.error))
 }
