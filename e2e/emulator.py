@@ -13,6 +13,7 @@ import platform
 import tempfile
 from pathlib import Path
 
+import again
 import cdk
 import films
 import refused
@@ -68,7 +69,9 @@ def play(world: World, source: list[films.Item], cdk_program: Path | None) -> No
     world.scenario("a change in the migration", deployments.change)
     world.scenario("items that can't be migrated", runs.failing)
     world.scenario("failures that are tolerated", runs.tolerated)
+    world.scenario("failed items, taken up again", again.Again(source).retried)
     world.scenario("an execution that is stopped", runs.aborted)
+    world.scenario("a run that is stopped in order, and goes on", again.Again(source).resumed)
     world.scenario("the stack is destroyed", deployments.destroy)
     if cdk_program:
         world.scenario("the CDK CLI", cdk.Cdk(world, cdk_program.resolve(), source).play)

@@ -32,6 +32,12 @@ NUMBER_STEPS = """\
   - convert: { path: number, to: N }
 """
 
+MENDED_STEPS = """\
+  - copy: { path: title, to: number }
+  - set: { path: mended, value: true }
+"""
+"""What no film refuses."""
+
 
 def migration(name: str, steps: str = STEPS, where: str = WHERE, tolerated: float = 0, table: str = TABLE) -> str:
     """A migration as YAML."""

@@ -120,7 +120,7 @@ class World:
         return runs
 
     def ledger(self, stack: str, run: str) -> dict[str, Any]:
-        """The run's entries in the stack's ledger, by their sort keys."""
+        """The run's entries that are JSON in the stack's ledger, by their sort keys."""
         entries: dict[str, Any] = {}
         pages = self.emulator.client("dynamodb").get_paginator("query").paginate(
             TableName=self.outputs(stack)["LedgerTableName"],
@@ -130,5 +130,6 @@ class World:
             ConsistentRead=True,
         )
         for page in pages:
-            entries.update((item["entry"]["S"], json.loads(item["body"]["S"])) for item in page["Items"])
+            bodies = (item for item in page["Items"] if "body" in item)
+            entries.update((item["entry"]["S"], json.loads(item["body"]["S"])) for item in bodies)
         return entries
