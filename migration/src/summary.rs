@@ -110,12 +110,18 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
     let total = plan.definition.segments.get();
     let tolerated = plan.definition.tolerated_failures;
     let share = tolerated.percentage.get();
-    let failure = if !tolerated.bears(counts.failed, counts.scanned) {
+    let caught = match ending.failure {
+        Some(caught) => Some(cause(services, &ending.run, caught).await?),
+        None => None,
+    };
+    // Of a part of the items nobody knows whether it bears more failures than the whole.
+    let is_known = succeeded == total || caught.as_ref().is_some_and(|it| it.error == Kind::TooManyFailedItems.name());
+    let failure = if is_known && !tolerated.bears(counts.failed, counts.scanned) {
         let reason =
             format!("{} of {} items can't be migrated; {share} % are tolerated", counts.failed, counts.scanned);
         Some(RunFailure { error: Kind::TooManyFailedItems.name().into(), reason })
-    } else if let Some(caught) = ending.failure {
-        Some(cause(services, &ending.run, caught).await?)
+    } else if caught.is_some() {
+        caught
     } else {
         (succeeded < total).then(|| RunFailure {
             error: Kind::Refused.name().into(),
