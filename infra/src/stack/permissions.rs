@@ -25,7 +25,7 @@ pub(super) fn of(
     };
     match task {
         // A further attempt takes out how the one before has ended.
-        Task::Prepare => vec![on(source, &[DescribeTable]), on(ledger, &[PutItem, UpdateItem, DeleteItem])],
+        Task::Prepare => vec![on(source, &[DescribeTable]), on(ledger, &[PutItem, UpdateItem, DeleteItem, Query])],
         // Without `backup: true`, which a run can't change, the workflow never comes here: the role stays empty.
         Task::StartBackup if !definition.backup => Vec::new(),
         Task::StartBackup => vec![
@@ -39,11 +39,14 @@ pub(super) fn of(
         }
         // `--prewarm` is a flag of each run, so these are there always.
         Task::Prewarm | Task::Restore => {
-            let mut statements = vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, &[GetItem, PutItem])];
+            // `UpdateItem`: what has been raised leaves the run a larger budget.
+            let of_ledger: &[_] =
+                if task == Task::Prewarm { &[GetItem, PutItem, UpdateItem] } else { &[GetItem, PutItem] };
+            let mut statements = vec![on(source, &[DescribeTable, UpdateTable]), on(ledger, of_ledger)];
             statements.extend(scaling());
             statements
         }
-        Task::CheckPrewarm => vec![on(source, &[DescribeTable]), on(ledger, &[GetItem])],
+        Task::CheckPrewarm => vec![on(source, &[DescribeTable]), on(ledger, &[GetItem, UpdateItem])],
         Task::MigrateSegment => {
             // `GetItem`: the item as it is now, where a failed condition didn't bring it.
             // `PartiQl…`: `--writes batched` is a flag of each run.
@@ -51,7 +54,8 @@ pub(super) fn of(
             if definition.may_delete() {
                 actions.extend([DeleteItem, PartiQlDelete]);
             }
-            vec![on(source, &actions), on(ledger, &[GetItem, PutItem, UpdateItem])]
+            // `Query`, `DeleteItem`: failed items are counted, and taken out when they could be migrated in the end.
+            vec![on(source, &actions), on(ledger, &[GetItem, PutItem, UpdateItem, DeleteItem, Query])]
         }
         Task::Summarise => vec![on(ledger, &[GetItem, PutItem, Query])],
     }
