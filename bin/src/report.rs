@@ -105,7 +105,7 @@ impl Report<'_> {
     }
 
     fn capacity(&self) -> String {
-        let Some(Raised { before, to, scaling, restored }) = self.raised else {
+        let Some(Raised { before, to, scaling, restored, .. }) = self.raised else {
             let after = self.after.map(|after| format!("{}; ", words(&after.capacity))).unwrap_or_default();
             return format!("{after}the run left it alone");
         };

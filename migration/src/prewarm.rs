@@ -32,6 +32,12 @@ pub struct Raised {
     pub scaling: Vec<Target>,
     /// Whether it has been put back. It is put back once: what somebody sets afterwards is theirs.
     pub restored: bool,
+    /// Whether putting it back has begun: whoever raises it from then on comes too late.
+    #[serde(default)]
+    restoring: bool,
+    /// The attempt that has raised it.
+    #[serde(default)]
+    attempt: u32,
 }
 
 /// Writes down the table's capacity and what scales it, suspends that, then raises the table to what the plan asks
@@ -49,25 +55,38 @@ pub(crate) async fn prewarm(services: &Services, run: &RunId) -> Result<Ready, E
     }
     let raised = plan.definition.prewarm.and_then(|asked| capacity::raised(&table, asked));
     let Some(to) = raised else { return Ok(Ready { ready: table.is_active }) };
-    let noted = raised_by(&services.ledger, run).await?.filter(|noted| !noted.restored);
-    let scaling = match (noted, &services.autoscaling) {
-        (Some(noted), _) => noted.scaling,
-        (None, autoscaling) => {
-            let scaling = match autoscaling {
+    let noted = raised_by(&services.ledger, run).await?;
+    if noted.as_ref().is_some_and(|noted| noted.is_over_for(plan.attempt)) {
+        return check(services, run).await;
+    }
+    let raised = match noted.filter(|noted| !noted.restored) {
+        Some(noted) => Raised { restoring: false, attempt: plan.attempt, ..noted },
+        None => {
+            let scaling = match &services.autoscaling {
                 Some(autoscaling) => scaling::targets(autoscaling, &table).await?,
                 None => Vec::new(),
             };
-            let before = table.capacity.clone();
-            let raised = Raised { before, to: to.clone(), scaling, restored: false };
-            services.ledger.put(run, Entry::Capacity, &raised).await?;
-            raised.scaling
+            let (before, to) = (table.capacity.clone(), to.clone());
+            Raised { before, to, scaling, restored: false, restoring: false, attempt: plan.attempt }
         }
     };
+    services.ledger.put(run, Entry::Capacity, &raised).await?;
     if let Some(autoscaling) = &services.autoscaling {
-        scaling::suspend(autoscaling, &scaling).await?;
+        scaling::suspend(autoscaling, &raised.scaling).await?;
     }
     capacity::set(&services.source, &table.name, &to).await?;
+    // A function lives on when its execution is aborted: the table may have been put back before it was raised.
+    if raised_by(&services.ledger, run).await?.is_none_or(|noted| noted.is_over_for(plan.attempt)) {
+        set_back(services, &table.name, &raised).await?;
+    }
     check(services, run).await
+}
+
+impl Raised {
+    /// Whether putting back what that attempt has raised has at least begun.
+    fn is_over_for(&self, attempt: u32) -> bool {
+        self.attempt == attempt && (self.restoring || self.restored)
+    }
 }
 
 /// What a run has raised, if it has.
@@ -102,18 +121,25 @@ pub(crate) async fn restore(services: &Services, run: &RunId) -> Result<Ready, E
     Ok(Ready { ready: true })
 }
 
-/// The capacity first: scaling that goes on while the table is raised would begin to move it. It is noted as put back
-/// when all of it is, so that what died in between is done again.
+/// It is noted first that this has begun, so that a raise that comes too late knows it, and that it is done when all of
+/// it is, so that what died in between is done again.
 async fn put_back(services: &Services, run: &RunId) -> Result<(), Error> {
     let Some(raised) = raised_by(&services.ledger, run).await?.filter(|raised| !raised.restored) else {
         return Ok(());
     };
     let plan = services.plan(run).await?;
-    let name = plan.definition.source.table.as_str();
+    let raised = Raised { restoring: true, ..raised };
+    services.ledger.put(run, Entry::Capacity, &raised).await?;
+    set_back(services, plan.definition.source.table.as_str(), &raised).await?;
+    services.ledger.put(run, Entry::Capacity, &Raised { restored: true, ..raised }).await
+}
+
+/// The capacity first: scaling that goes on while the table is raised would begin to move it.
+async fn set_back(services: &Services, name: &str, raised: &Raised) -> Result<(), Error> {
     capacity::set(&services.source, name, &raised.before).await?;
     if let (Some(autoscaling), false) = (&services.autoscaling, raised.scaling.is_empty()) {
         let table = Table::describe(&services.source, name).await?;
         scaling::put_back(autoscaling, &table, &raised.scaling).await?;
     }
-    services.ledger.put(run, Entry::Capacity, &Raised { restored: true, ..raised }).await
+    Ok(())
 }

@@ -126,7 +126,7 @@ impl Seen {
         let items = items.map(|(items, outcome)| format!("{} {outcome}", HumanCount(items))).join(", ");
         let capacity = match &self.raised {
             None => "as it was".to_owned(),
-            Some(Raised { before, to, scaling, restored: false }) => {
+            Some(Raised { before, to, scaling, restored: false, .. }) => {
                 let suspended = if scaling.is_empty() { "" } else { ", autoscaling suspended" };
                 format!("raised from {} to {}{suspended}", report::words(before), report::words(to))
             }

@@ -174,11 +174,12 @@ impl Pacer {
         meter: &Meter,
         heed: impl Fn() -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let (coming, debt) = {
-            let state = locked(&self.lanes[direction as usize].state);
-            (state.slices.coming(), state.slices.debt())
+        let (coming, debt, is_enough) = {
+            let mut state = locked(&self.lanes[direction as usize].state);
+            let is_enough = state.slices.wait(Instant::now()).is_some();
+            (state.slices.coming(), state.slices.debt(), is_enough)
         };
-        if debt == 0.0 && coming > 0.0 && coming > asked.units.unwrap_or_default() * RENEWED_AT {
+        if is_enough && coming > asked.units.unwrap_or_default() * RENEWED_AT {
             return Ok(());
         }
         if asked.units.is_none() {

@@ -170,10 +170,9 @@ impl Lambda {
         Services::new(client.clone(), None, Ledger::new(client, LEDGER), Functions::new(), clock::now)
     }
 
-    /// A Prewarm that comes late raises what has been put back: that one is left out as long as it does.
-    fn is_doubled(&self, task: Task) -> bool {
+    fn is_doubled(&self) -> bool {
         let state = &mut *self.state.lock().unwrap();
-        let is_doubled = state.random.random_bool(self.hazards.doubled) && task != Task::Prewarm;
+        let is_doubled = state.random.random_bool(self.hazards.doubled);
         state.met.doubled += u64::from(is_doubled);
         is_doubled
     }
@@ -187,7 +186,7 @@ impl Tasks for Lambda {
         };
         let task = Task::of_function_arn(&function).expect("the document calls tasks only");
         let (answers, mut answered) = mpsc::unbounded_channel();
-        if self.is_doubled(task) {
+        if self.is_doubled() {
             self.begin(task, payload.clone(), answers.clone());
         }
         self.begin(task, payload, answers);
