@@ -8,9 +8,12 @@ mod capacity;
 mod control;
 mod failures;
 mod interference;
+mod pacing;
 mod resume;
 mod retry;
 mod scaling;
 mod scan;
+#[path = "../../benches/pacing/scene.rs"]
+mod scene;
 mod tap;
 mod world;
