@@ -62,7 +62,7 @@ impl Waits {
             (self.table, "the table's capacity"),
             (self.index, "an index's capacity"),
             (self.partition, "a hot partition"),
-            (self.paused, "run go-on"),
+            (self.paused, "its pause to end"),
             (self.service, "answers of DynamoDB"),
         ]
     }

@@ -67,9 +67,13 @@ struct Lane {
     state: Mutex<LaneState>,
 }
 
-/// How much was leased at a time.
+/// The lease before.
+#[derive(Default)]
 struct Asked {
+    /// How much to ask for the next time.
     units: Option<f64>,
+    /// From when on its units may be used.
+    from: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -82,7 +86,7 @@ impl Pacer {
     pub(crate) fn new(ledger: Ledger, plan: &Plan, now: Timestamp) -> Self {
         let lasting = (LEASE_FOR_WORKER * plan.concurrency).clamp(LEASE, LONGEST_LEASE);
         let is_in_lambda = plan.engine == Engine::StepFunctions;
-        let lane = || Lane { gate: tokio::sync::Mutex::new(Asked { units: None }), state: Mutex::default() };
+        let lane = || Lane { gate: tokio::sync::Mutex::default(), state: Mutex::default() };
         Self {
             run: plan.run.clone(),
             ledger,
@@ -179,7 +183,9 @@ impl Pacer {
             let is_enough = state.slices.wait(Instant::now()).is_some();
             (state.slices.coming(), state.slices.debt(), is_enough)
         };
-        if is_enough && coming > asked.units.unwrap_or_default() * RENEWED_AT {
+        // Where little is used a lease would last for long, and what people ask of the run go unheard.
+        let is_fresh = asked.from.is_some_and(|from| from.elapsed() < self.lasting);
+        if is_fresh && is_enough && coming > asked.units.unwrap_or_default() * RENEWED_AT {
             return Ok(());
         }
         if asked.units.is_none() {
@@ -204,8 +210,16 @@ impl Pacer {
         // Let out until it is this process's turn again: that is when those in line before it have had theirs.
         let until_next_ms = cost_ms.max(ahead_ms.min(2.0 * lasting_ms));
         let lasting = Duration::from_secs_f64(until_next_ms / 1e3);
-        locked(&self.lanes[direction as usize].state).slices.add(units, start, lasting);
-        asked.units = Some(next_lease(units, ahead_ms / lasting_ms));
+        let left = {
+            let slices = &mut locked(&self.lanes[direction as usize].state).slices;
+            // No more than a lease of what the rate is now: it may have been lowered.
+            let left = slices.keep(self.rate(direction) * lasting_ms / 1e3);
+            slices.add(units, start, lasting);
+            left
+        };
+        asked.from = Some(start);
+        let is_plenty = left > units;
+        asked.units = Some(if is_plenty { units / 2.0 } else { next_lease(units, ahead_ms / lasting_ms) });
         Ok(())
     }
 

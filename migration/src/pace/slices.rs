@@ -36,6 +36,26 @@ impl Slices {
         self.coming.iter().map(|slice| slice.units).sum()
     }
 
+    /// Drops what is there and coming beyond so many units; returns what is left.
+    pub(super) fn keep(&mut self, units: f64) -> f64 {
+        let mut beyond = self.balance + self.coming() - units;
+        while beyond > 0.0 {
+            let Some(last) = self.coming.back_mut() else {
+                self.balance -= beyond;
+                break;
+            };
+            if last.units > beyond {
+                let share = 1.0 - beyond / last.units;
+                last.until = last.from + (last.until - last.from).mul_f64(share);
+                last.units *= share;
+                break;
+            }
+            beyond -= last.units;
+            self.coming.pop_back();
+        }
+        self.balance + self.coming()
+    }
+
     /// Units that were used beyond those that are still to be let out: without a further lease nothing is sent.
     pub(super) fn debt(&self) -> f64 {
         (-self.balance - self.coming()).max(0.0)
@@ -120,6 +140,19 @@ mod tests {
         slices.add(100.0, start, SECOND);
         let wait = slices.wait(start + SECOND / 10).unwrap();
         assert!((wait.as_secs_f64() - 0.95).abs() < 0.001, "{wait:?}");
+    }
+
+    #[test]
+    fn what_is_too_much_is_dropped_the_last_first() {
+        let (mut slices, start) = (Slices::default(), Instant::now());
+        slices.add(100.0, start, SECOND);
+        slices.add(100.0, start, SECOND);
+        assert_eq!(slices.keep(500.0), 200.0);
+        assert_eq!(slices.keep(150.0).round(), 150.0);
+        assert!(slices.take(149.0, start + SECOND * 3 / 2));
+        slices.charge(-99.0);
+        assert_eq!(slices.keep(30.0).round(), 30.0);
+        assert!(slices.take(30.0, start + SECOND * 3 / 2) && !slices.take(1.0, start + SECOND * 3));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use asl::interpret::MemoryObjects;
+use async_trait::async_trait;
 use jiff::Timestamp;
 use migration::plan::{Plan, RunId};
 use migration::summary::{Status, Summary};
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::tap::Recorder;
+use crate::tap::{Answer, Forward, Recorder, Request, Tap};
 use crate::world::{Billing, World, assert_adds_up, things};
 
 const COUNT: &str = "marker: done\nsegments: 4\ntransform: [ { increment: { path: n, by: 1 } } ]";
@@ -84,6 +85,38 @@ async fn a_run_leaves_a_quarter_to_others_and_goes_as_slow_as_it_is_told() {
     assert_eq!((summary.status, summary.counts.written), (Status::Succeeded, 3_000));
     assert_eq!(summary.counts.throttled(), 0);
     assert_eq!(summary.counts.waits.longest(), Some("the budget"));
+}
+
+/// Every request takes 5 ms, so that a run uses a part of its budget only.
+struct Slow(Arc<Recorder>);
+
+#[async_trait]
+impl Tap for Slow {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        sleep(Duration::from_millis(5)).await;
+        self.0.pass(request, forward).await
+    }
+}
+
+/// Where a lease would last for minutes, what people ask of the run is heard within seconds all the same.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_uses_little_of_its_budget_hears_what_it_is_asked() {
+    let mut world = World::new(Billing::Provisioned { read_units: 40_000, write_units: 40_000 }, things(4_000)).await;
+    let writes = Arc::new(Recorder { operation: "UpdateItem", seen: Mutex::default() });
+    world.tap = Some(Arc::new(Slow(writes.clone())));
+    let plan = Plan { concurrency: 1, ..world.plan(COUNT).await };
+    let (services, run) = (services(&world), plan.run.clone());
+    let ending = tokio::spawn(async move { local::run(services, &plan, MemoryObjects::new()).await });
+    let run = UnderWay { world, run, writes, ending };
+    sleep(Duration::from_millis(500)).await;
+    control::throttle(&run.world.ledger, &run.run, NonZeroU32::new(20), None).await.unwrap();
+    sleep(Duration::from_secs(3)).await;
+    let written = run.written();
+    assert!((500..3_500).contains(&written), "{written}");
+    let rate = run.rate(10).await;
+    assert!((17.0..=21.0).contains(&rate), "{rate}");
+    control::stop(&run.world.ledger, &run.run).await.unwrap();
+    assert_eq!(run.ending.await.unwrap().unwrap().status, Status::Stopped);
 }
 
 #[tokio::test(start_paused = true)]
