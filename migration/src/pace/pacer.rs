@@ -72,8 +72,6 @@ struct Lane {
 struct Asked {
     /// How much to ask for the next time.
     units: Option<f64>,
-    /// From when on its units may be used.
-    from: Option<Instant>,
 }
 
 #[derive(Default)]
@@ -183,9 +181,8 @@ impl Pacer {
             let is_enough = state.slices.wait(Instant::now()).is_some();
             (state.slices.coming(), state.slices.debt(), is_enough)
         };
-        // Where little is used a lease would last for long, and what people ask of the run go unheard.
-        let is_fresh = asked.from.is_some_and(|from| from.elapsed() < self.lasting);
-        if is_fresh && is_enough && coming > asked.units.unwrap_or_default() * RENEWED_AT {
+        // What is let out is not coming any more, used or not: so what people ask of the run is heard in any case.
+        if is_enough && coming > asked.units.unwrap_or_default() * RENEWED_AT {
             return Ok(());
         }
         if asked.units.is_none() {
@@ -212,12 +209,11 @@ impl Pacer {
         let lasting = Duration::from_secs_f64(until_next_ms / 1e3);
         let left = {
             let slices = &mut locked(&self.lanes[direction as usize].state).slices;
-            // No more than a lease of what the rate is now: it may have been lowered.
+            // No more than a lease of what the rate is now: much may be unused, and the rate may have been lowered.
             let left = slices.keep(self.rate(direction) * lasting_ms / 1e3);
             slices.add(units, start, lasting);
             left
         };
-        asked.from = Some(start);
         let is_plenty = left > units;
         asked.units = Some(if is_plenty { units / 2.0 } else { next_lease(units, ahead_ms / lasting_ms) });
         Ok(())
