@@ -192,7 +192,7 @@ impl Ledger {
         self.item(run, entry).await?.as_ref().map(body).transpose()
     }
 
-    /// Reads an entry, and its body as it stands there, for [`Self::replace`].
+    /// Reads an entry, and its body as it stands there: what a condition on it has to name.
     pub(crate) async fn get_with_body<T: DeserializeOwned>(
         &self,
         run: &RunId,

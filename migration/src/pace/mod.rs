@@ -30,6 +30,9 @@ use crate::waits::Reason;
 /// the ledger yet (R6).
 const LAST_REQUEST: Duration = Duration::from_secs(40);
 
+/// Somebody who asks the run to stop shall not wait for longer than this.
+const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
 /// Reading or writing: their units are separate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
@@ -102,9 +105,9 @@ impl<'p> Pace<'p> {
     /// Waits until a request of so many units may be sent.
     pub(crate) async fn admit(&self, direction: Direction, units: f64) -> Result<(), Error> {
         let wait = self.own()[direction as usize].wait(units, Instant::now());
-        self.wait(direction, Reason::Partition, wait).await;
-        let wait = self.pacer.restrained(direction, units);
-        self.wait(direction, Reason::Table, wait).await;
+        self.wait(direction, Reason::Partition, wait).await?;
+        let (reason, wait) = self.pacer.restrained(direction, units);
+        self.wait(direction, reason, wait).await?;
         self.pacer.admit(direction, units, self.meter(direction), || self.heed()).await
     }
 
@@ -150,15 +153,21 @@ impl<'p> Pace<'p> {
     pub(crate) fn learn(&self, direction: Direction, limit: Option<&Limit>) {
         match limit {
             Some(Limit::Partition) => self.own()[direction as usize].throttled(Instant::now()),
-            _ => self.pacer.throttled(direction),
+            _ => self.pacer.throttled(direction, Reason::of(limit)),
         }
     }
 
-    async fn wait(&self, direction: Direction, reason: Reason, wait: Duration) {
-        if !wait.is_zero() {
-            self.meter(direction).waited(reason, wait);
-            tokio::time::sleep(wait).await;
+    /// Waits, and heeds meanwhile: a large item at a rate that was cut may wait for minutes.
+    async fn wait(&self, direction: Direction, reason: Reason, mut wait: Duration) -> Result<(), Error> {
+        while !wait.is_zero() {
+            self.pacer.hear().await?;
+            self.heed()?;
+            let nap = wait.min(LONGEST_SLEEP);
+            self.meter(direction).waited(reason, nap);
+            tokio::time::sleep(nap).await;
+            wait -= nap;
         }
+        Ok(())
     }
 
     fn own(&self) -> MutexGuard<'_, [Restraint; 2]> {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::restraint::Restraint;
 use super::slices::Slices;
-use super::{Direction, lease};
+use super::{Direction, LONGEST_SLEEP, lease};
 use crate::allowance::Allowance;
 use crate::control::Control;
 use crate::error::{Error, Kind};
@@ -34,8 +34,6 @@ const PAUSE_IN_LAMBDA: Duration = Duration::from_secs(10);
 const PAUSE_HERE: Duration = Duration::from_secs(600);
 /// What tokio's timer can tell apart.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
-/// Somebody who asks the run to stop shall not wait for longer than this.
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// What the workers of a process share.
 pub(crate) struct Pacer {
@@ -54,6 +52,8 @@ pub(crate) struct Pacer {
 /// What is known of the run's budget.
 #[derive(Default)]
 struct Seen {
+    /// When the control entry was read last, or began to be.
+    at: Option<Instant>,
     control: Control,
     allowance: Option<Allowance>,
     /// Units that a write to the table takes of each index, for each of the table's own.
@@ -78,6 +78,8 @@ struct Asked {
 struct LaneState {
     slices: Slices,
     restraint: Restraint,
+    /// What the restraint was learned from.
+    restrained_by: Option<Reason>,
 }
 
 impl Pacer {
@@ -95,6 +97,23 @@ impl Pacer {
             seen: Mutex::default(),
             lanes: [lane(), lane()],
         }
+    }
+
+    /// Hears what people ask of the run, where nobody in this process has for the time of a lease: whoever is held back by
+    /// throttling leases nothing.
+    pub(super) async fn hear(&self) -> Result<(), Error> {
+        {
+            let mut seen = locked(&self.seen);
+            if seen.at.is_some_and(|at| at.elapsed() < self.lasting) {
+                return Ok(());
+            }
+            seen.at = Some(Instant::now());
+        }
+        self.look().await
+    }
+
+    async fn look(&self) -> Result<(), Error> {
+        self.see(self.ledger.item(&self.run, Entry::Control).await?.unwrap_or_default())
     }
 
     /// Sets the clock: a Lambda function's process sleeps between its calls.
@@ -158,13 +177,16 @@ impl Pacer {
         }
     }
 
-    /// How long the process has to hold back because a table or an index was throttling.
-    pub(super) fn restrained(&self, direction: Direction, units: f64) -> Duration {
-        locked(&self.lanes[direction as usize].state).restraint.wait(units, Instant::now())
+    /// How long the process has to hold back because a table or an index was throttling, and which of them it was.
+    pub(super) fn restrained(&self, direction: Direction, units: f64) -> (Reason, Duration) {
+        let mut state = locked(&self.lanes[direction as usize].state);
+        (state.restrained_by.unwrap_or(Reason::Table), state.restraint.wait(units, Instant::now()))
     }
 
-    pub(super) fn throttled(&self, direction: Direction) {
-        locked(&self.lanes[direction as usize].state).restraint.throttled(Instant::now());
+    pub(super) fn throttled(&self, direction: Direction, by: Reason) {
+        let mut state = locked(&self.lanes[direction as usize].state);
+        state.restraint.throttled(Instant::now());
+        state.restrained_by = Some(by);
     }
 
     /// Leases anew when most of the lease is used up.
@@ -186,7 +208,7 @@ impl Pacer {
             return Ok(());
         }
         if asked.units.is_none() {
-            self.see(self.ledger.item(&self.run, Entry::Control).await?.unwrap_or_default())?;
+            self.look().await?;
         }
         self.while_paused(meter, heed).await?;
         self.lease(direction, asked, units + debt).await
@@ -238,6 +260,7 @@ impl Pacer {
     fn see(&self, control: LedgerItem) -> Result<(), Error> {
         let allowance = Allowance::of_control(&control)?;
         let mut seen = locked(&self.seen);
+        seen.at = Some(Instant::now());
         seen.control = Control::of_item(&control);
         seen.allowance = Some(allowance);
         Ok(())
@@ -253,7 +276,7 @@ impl Pacer {
             }
             meter.waited(Reason::Paused, self.lasting);
             tokio::time::sleep(self.lasting).await;
-            self.see(self.ledger.item(&self.run, Entry::Control).await?.unwrap_or_default())?;
+            self.look().await?;
         }
         Ok(())
     }

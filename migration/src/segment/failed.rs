@@ -1,17 +1,13 @@
 //! Takes up the items of a segment that could not be migrated, and nothing else (R19): each is read as it is now, and
 //! goes the way of every item. What succeeds is no failed item any more, in the checkpoint and in the list alike.
 
-use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
-use aws_sdk_dynamodb::types::ReturnConsumedCapacity;
-
 use super::Worker;
 use super::books::{Beside, Books};
 use crate::counts::Counts;
 use crate::error::Error;
 use crate::failures::{FailedItem, Recorded};
-use crate::item::Item;
 use crate::item::json::item_from_json;
-use crate::pace::{Direction, Pace};
+use crate::pace::Pace;
 use crate::write::{Outcome, Written};
 
 /// Items at a time: a batch of writes.
@@ -47,8 +43,11 @@ async fn outcomes(
     failed: Vec<Recorded>,
 ) -> Result<(Outcomes, Option<Error>), Error> {
     let (mut outcomes, mut found, mut there) = (Vec::new(), Vec::new(), Vec::new());
+    let writer = worker.writer(pace);
     for recorded in failed {
-        let (item, read_units) = read(worker, pace, &recorded.item).await?;
+        let key = item_from_json(recorded.item.key.clone())
+            .map_err(|why| Error::invalid(format!("the key of a failed item can't be read: {why}")))?;
+        let (item, read_units) = writer.read(&key).await?;
         match item {
             Some(item) => {
                 found.push(item);
@@ -59,7 +58,7 @@ async fn outcomes(
     }
     let mut broken = None;
     let mut there: Vec<_> = there.into_iter().map(Some).collect();
-    for (at, _, written) in worker.writer(pace).page(found).await {
+    for (at, _, written) in writer.page(found).await {
         match (there[at].take(), written) {
             (Some((recorded, read_units)), Ok(mut written)) => {
                 written.read_units += read_units;
@@ -70,21 +69,6 @@ async fn outcomes(
         }
     }
     Ok((outcomes, broken))
-}
-
-async fn read(worker: &Worker<'_>, pace: &Pace<'_>, failed: &FailedItem) -> Result<(Option<Item>, f64), Error> {
-    let key = item_from_json(failed.key.clone())
-        .map_err(|why| Error::invalid(format!("the key of a failed item can't be read: {why}")))?;
-    let attempt = async || {
-        let table = worker.plan.definition.source.table.as_str();
-        let get = worker.services.source.get_item().table_name(table).set_key(Some(key.clone()));
-        let get = get.consistent_read(true).return_consumed_capacity(ReturnConsumedCapacity::Total);
-        get.send().await.map_err(|error| Error::from_sdk("GetItem", error))
-    };
-    let took = |output: &GetItemOutput| output.consumed_capacity.as_ref().and_then(|report| report.capacity_units);
-    let output = pace.send(Direction::Read, 1.0, attempt, took).await?;
-    let read_units = took(&output).unwrap_or_default();
-    Ok((output.item, read_units))
 }
 
 /// Counts the items where they belong now; tells whether that stands, or another worker was first.

@@ -9,12 +9,13 @@ mod single;
 mod statement;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::ConsumedCapacity;
+use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
+use aws_sdk_dynamodb::types::{ConsumedCapacity, ReturnConsumedCapacity};
 
 use crate::definition::WriteRequests;
 use crate::error::Error;
 use crate::item::Item;
-use crate::pace::Pace;
+use crate::pace::{Direction, Pace};
 use crate::transform::{Failure, Transform};
 
 /// What became of an item.
@@ -91,6 +92,19 @@ impl<'w> Writer<'w> {
         };
         page.sort_unstable_by_key(|(at, ..)| *at);
         page
+    }
+
+    /// The item with this key as it is now, and the read units that it took.
+    pub(crate) async fn read(&self, key: &Item) -> Result<(Option<Item>, f64), Error> {
+        let attempt = async || {
+            let get = self.client.get_item().table_name(self.table).set_key(Some(key.clone())).consistent_read(true);
+            let get = get.return_consumed_capacity(ReturnConsumedCapacity::Total);
+            get.send().await.map_err(|error| Error::from_sdk("GetItem", error))
+        };
+        let took = |output: &GetItemOutput| output.consumed_capacity.as_ref().and_then(|report| report.capacity_units);
+        let output = self.pace.send(Direction::Read, 1.0, attempt, took).await?;
+        let read_units = took(&output).unwrap_or_default();
+        Ok((output.item, read_units))
     }
 
     /// The units that the response to a write reports, those of indexes included; `expected_units` were reserved for it.

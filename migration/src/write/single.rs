@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::operation::get_item::GetItemOutput;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, ConsumedCapacity, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure,
@@ -49,7 +48,10 @@ pub(super) async fn finish(writer: &Writer<'_>, attempted: &mut Attempted<'_>) -
         let answer = match attempted.next() {
             Step::Done(written) => return Ok(written),
             Step::Send(request) => send(writer, &request, &mut was_lost).await?,
-            Step::Read(key) => read(writer, &key).await?,
+            Step::Read(key) => {
+                let (item, read_units) = writer.read(&key).await?;
+                Answer::Found(item, read_units)
+            }
         };
         if was_lost {
             attempted.answered(Answer::Lost);
@@ -131,18 +133,6 @@ async fn delete(
         DeleteItemError::ConditionalCheckFailedException(failed) => Some(failed.item.clone()),
         _ => None,
     })
-}
-
-async fn read(writer: &Writer<'_>, key: &Item) -> Result<Answer, Error> {
-    let attempt = async || {
-        let get = writer.client.get_item().table_name(writer.table).set_key(Some(key.clone())).consistent_read(true);
-        let get = get.return_consumed_capacity(ReturnConsumedCapacity::Total);
-        get.send().await.map_err(|error| Error::from_sdk("GetItem", error))
-    };
-    let took = |output: &GetItemOutput| output.consumed_capacity.as_ref().and_then(|report| report.capacity_units);
-    let output = writer.pace.send(Direction::Read, 1.0, attempt, took).await?;
-    let read_units = took(&output).unwrap_or_default();
-    Ok(Answer::Found(output.item, read_units))
 }
 
 /// DynamoDB refuses an empty map of values.

@@ -320,8 +320,13 @@ async fn warm_throughput_is_raised_with_its_indexes_and_stays() {
     let recorder = Arc::new(Recorder { operation: "UpdateTable", seen: Mutex::default() });
     let mut world = World::with(Options::default().update_takes(Duration::from_secs(20)), SMALL, things(20)).await;
     add_index(&world).await;
-    tokio::time::sleep(Duration::from_secs(20)).await;
-    let before = Table::describe(&world.client, TABLE).await.unwrap().capacity;
+    let before = loop {
+        let table = Table::describe(&world.client, TABLE).await.unwrap();
+        if table.is_active {
+            break table.capacity;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
     world.tap = Some(recorder.clone());
     let steps = format!("prewarm: {{ warm_throughput: {{ read_units: 700, write_units: 2000 }} }}\n{RENAME}");
     for _ in 0..2 {

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use crate::tap::{Answer, Forward, Recorder, Request, Tap};
-use crate::world::{Billing, World, assert_adds_up, things};
+use crate::tap::{Answer, Forward, Recorder, Request, Tap, refusal};
+use crate::world::{Billing, World, assert_adds_up, item, things};
 
 const COUNT: &str = "marker: done\nsegments: 4\ntransform: [ { increment: { path: n, by: 1 } } ]";
 /// Three quarters of it are 75 units a second.
@@ -117,6 +117,42 @@ async fn a_run_that_uses_little_of_its_budget_hears_what_it_is_asked() {
     assert!((17.0..=21.0).contains(&rate), "{rate}");
     control::stop(&run.world.ledger, &run.run).await.unwrap();
     assert_eq!(run.ending.await.unwrap().unwrap().status, Status::Stopped);
+}
+
+/// Refuses every write for lack of capacity.
+struct Refusing(Value);
+
+#[async_trait]
+impl Tap for Refusing {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        if request.operation != "UpdateItem" {
+            return forward.await;
+        }
+        let mut refusal = refusal("ProvisionedThroughputExceededException");
+        let mut body: Value = serde_json::from_slice(refusal.body().bytes().unwrap()).unwrap();
+        body["ThrottlingReasons"] = json!([{ "reason": self.0, "resource": "arn:aws:dynamodb:::table/things" }]);
+        *refusal.body_mut() = body.to_string().into();
+        Ok(refusal)
+    }
+}
+
+/// R6: items of a hundred units, at a rate that has been cut to one, would wait for minutes.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_throttled_hears_that_it_shall_stop() {
+    for reason in ["TableWriteKeyRangeThroughputExceeded", "TableWriteProvisionedThroughputExceeded"] {
+        let big = "x".repeat(100_000);
+        let items = (0..20).map(|at| item(&at.to_string(), json!({ "n": { "N": "0" }, "big": { "S": big } })));
+        let mut world = World::new(Billing::OnDemand, items.collect()).await;
+        world.tap = Some(Arc::new(Refusing(reason.into())));
+        let plan = world.plan(COUNT).await;
+        let (services, ledger, run) = (services(&world), world.ledger.clone(), plan.run.clone());
+        let ending = tokio::spawn(async move { local::run(services, &plan, MemoryObjects::new()).await });
+        sleep(Duration::from_secs(10)).await;
+        let asked = Instant::now();
+        control::stop(&ledger, &run).await.unwrap();
+        assert_eq!(ending.await.unwrap().unwrap().status, Status::Stopped, "{reason}");
+        assert!(asked.elapsed() < Duration::from_secs(20), "{reason}: {:?}", asked.elapsed());
+    }
 }
 
 #[tokio::test(start_paused = true)]
