@@ -93,6 +93,22 @@ impl fmt::Display for Engine {
     }
 }
 
+/// What a run is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    /// What the migration says: to change the source in place, or to carry it to the target.
+    #[default]
+    Migrate,
+    /// To compare the source, as the migration would carry it, with the target, both ways (R18).
+    Verify {
+        /// Whether what differs is set right.
+        repair: bool,
+    },
+    /// To count the items of the source that `where` chooses.
+    Count,
+}
+
 /// What the workers of an attempt take up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -124,14 +140,20 @@ pub struct Plan {
     /// What the workers take up.
     #[serde(default)]
     pub scope: Scope,
+    /// What the run is for.
+    #[serde(default)]
+    pub job: Job,
     /// When it started.
     pub started: Timestamp,
     /// The `${now}` of every item: when it started, where nobody says otherwise.
     pub now: Timestamp,
     /// What it does.
     pub definition: Definition,
-    /// The table's primary key.
+    /// The source table's primary key.
     pub key: KeySchema,
+    /// The target table's, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_key: Option<KeySchema>,
     /// How many children the Distributed Map has.
     pub children: u32,
     /// How many of them work at a time.
@@ -162,8 +184,13 @@ impl Plan {
             database: None,
             attempt: 1,
             scope: Scope::Segments,
+            job: Job::Migrate,
             started,
             now: started,
+            target_key: definition
+                .target
+                .as_ref()
+                .map(|target| target.key.clone().unwrap_or_else(|| table.key.clone())),
             key: table.key.clone(),
             children,
             concurrency: concurrency.clamp(1, children),

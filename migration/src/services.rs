@@ -5,7 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_applicationautoscaling::Client as Autoscaling;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_lambda::Client as Lambda;
+use aws_sdk_s3::Client as S3;
+use aws_sdk_sqs::Client as Sqs;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::counts::Counts;
@@ -19,6 +23,10 @@ use crate::transform::Functions;
 pub struct Services {
     /// The source table's DynamoDB.
     pub source: Client,
+    /// The target table's; the source's where nobody has set another.
+    pub target: Client,
+    /// What a copy is carried by; `None` where nothing is copied.
+    pub carrier: Option<Carrier>,
     /// What scales the source table; `None` where nothing does, because it isn't on AWS.
     pub autoscaling: Option<Autoscaling>,
     /// The ledger.
@@ -36,6 +44,36 @@ pub struct Services {
     pub clock: fn() -> Timestamp,
     /// The attempt that workers have asked for last.
     attempt: Mutex<Option<Arc<Attempt>>>,
+}
+
+/// What a copy is carried by, apart from its tables.
+#[derive(Debug, Clone)]
+pub struct Carrier {
+    /// Makes and switches event source mappings, in the source's account and region.
+    pub lambda: Lambda,
+    /// The queue between capture and replay.
+    pub sqs: Sqs,
+    /// What an export is read from.
+    pub s3: S3,
+    /// Names of what the stack has made.
+    pub wiring: Wiring,
+}
+
+/// What the stack of a copy has made, by name; in a rehearsal, what stands for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wiring {
+    /// The FIFO queue of captured changes.
+    pub queue_url: String,
+    /// The same queue, as a mapping names it.
+    pub queue_arn: String,
+    /// Where changes go that can't be applied.
+    pub dead_letters_url: String,
+    /// The function of [`Task::CaptureChanges`](crate::Task): its name or ARN.
+    pub capture_function: String,
+    /// The function of [`Task::ApplyChanges`](crate::Task), likewise.
+    pub replay_function: String,
+    /// The bucket that an export goes to.
+    pub export_bucket: String,
 }
 
 /// Looks on while a run goes on, in its own process.
@@ -93,7 +131,8 @@ impl Services {
     ) -> Self {
         let observer = Arc::new(Unobserved);
         let (stop, attempt) = (Stop::default(), Mutex::new(None));
-        Self { source, autoscaling, ledger, functions, observer, stop, deployed: None, clock, attempt }
+        let (target, carrier) = (source.clone(), None);
+        Self { source, target, carrier, autoscaling, ledger, functions, observer, stop, deployed: None, clock, attempt }
     }
 
     /// The plan of a run, as it is in the ledger.

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use migration::definition::{Definition, KeyAttribute, KeySchema, WriteRequests};
 use migration::expression::{self, Expressions};
 use migration::item::{AttributeType, Item};
-use migration::plan::{Engine, Plan, RunId, Scope};
+use migration::plan::{Engine, Job, Plan, RunId, Scope};
 use migration::transform::{Functions, Run, Transform, Verdict};
 use migration::{Ledger, Services, Task};
 use rustix::time::{ClockId, clock_gettime};
@@ -196,6 +196,7 @@ fn plan(case: Case, writes: WriteRequests) -> Plan {
         database: None,
         attempt: 1,
         scope: Scope::Segments,
+        job: Job::Migrate,
         started: now,
         now,
         definition,
@@ -203,6 +204,7 @@ fn plan(case: Case, writes: WriteRequests) -> Plan {
             partition: attribute("year", AttributeType::N),
             sort: Some(attribute("title", AttributeType::S)),
         },
+        target_key: None,
         children: 1,
         concurrency: 1,
         expected_items: 0,

@@ -9,6 +9,7 @@ mod check;
 mod condition;
 mod mistake;
 mod step;
+mod target;
 mod template;
 mod yaml;
 
@@ -16,6 +17,7 @@ pub use bounds::{Percentage, TableName, TotalSegments};
 pub use condition::{Comparison, Condition};
 pub use mistake::{Mistake, Mistakes};
 pub use step::{Conversion, Step};
+pub use target::{BulkSource, Carry, Target};
 pub use template::{Operand, Part, Template, TemplateType};
 
 use std::num::NonZeroU32;
@@ -31,8 +33,11 @@ use crate::item::{AttributeType, Path};
 pub struct Definition {
     /// The migration's name: letters, digits, `-` and `_`, at most 56 characters; part of every run's id.
     pub migration: String,
-    /// The table that is changed in place.
+    /// The table that is changed in place, or carried to the target.
     pub source: Source,
+    /// The table that items are carried to; `None` changes the source in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// Which items are transformed; `None` is all of them.
     #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,

@@ -78,6 +78,7 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
     Some(Definition {
         migration: name?,
         source: source?,
+        target: None,
         condition: condition?,
         transform: transform?.steps,
         marker: marker?.map(|marker| marker.name),

@@ -1,0 +1,85 @@
+//! Where a copy goes, and how: the `target` of a migration.
+
+use serde::{Deserialize, Serialize};
+
+use super::{KeySchema, Step, TableName};
+
+/// The table that items are carried to. A migration without one changes its table in place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The table's name.
+    pub table: TableName,
+    /// Its key schema: needed where it is created with another key than the source's, checked where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeySchema>,
+    /// Whether it is created from the source's definition where it doesn't stand.
+    #[serde(default)]
+    pub create: bool,
+    /// The region that it stands in, where that isn't the source's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The role that is assumed to reach it, where it stands in another account: an ARN of IAM.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// A top-level attribute in which each item keeps its source's primary key. Needed where the transform keeps that key
+    /// nowhere else: without it two items that land on one key could not be told from one that is written twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// Whether somebody else writes to it while the copy goes on: bulk then overwrites nothing.
+    #[serde(default)]
+    pub written_by_others: bool,
+    /// What is carried.
+    #[serde(default)]
+    pub carry: Carry,
+    /// What the bulk is read from.
+    #[serde(default)]
+    pub bulk: BulkSource,
+    /// The steps that lead back from an item of the target to one of the source, for the sync after a cut-over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverse: Option<Vec<Step>>,
+}
+
+/// What a copy carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Carry {
+    /// All items, and the changes that are made meanwhile, until the cut-over.
+    #[default]
+    BulkAndChanges,
+    /// All items as they are found: for a source that nobody writes to.
+    Bulk,
+    /// The changes alone: for a target that was filled otherwise.
+    Changes,
+}
+
+impl Carry {
+    /// Whether items are read from the table or its export.
+    pub fn has_bulk(self) -> bool {
+        self != Self::Changes
+    }
+
+    /// Whether the source's stream is captured and replayed.
+    pub fn has_changes(self) -> bool {
+        self != Self::Bulk
+    }
+}
+
+/// What the bulk of a copy is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BulkSource {
+    /// The table, by a scan in segments.
+    Scan,
+    /// An export to S3, which takes none of the table's read capacity. Needs point-in-time recovery.
+    Export,
+    /// An export where the table has more bytes than this, a scan otherwise.
+    ExportAbove(u64),
+}
+
+impl Default for BulkSource {
+    /// A scan of 80 GB costs about as much as the export, and takes longer above.
+    fn default() -> Self {
+        Self::ExportAbove(80_000_000_000)
+    }
+}
