@@ -136,18 +136,18 @@ impl Tap for Refusing {
     }
 }
 
-/// R6: items of a hundred units, at a rate that has been cut to one, would wait for minutes.
+/// R6: items of 371 units, at a rate that has been cut to one, would wait for minutes.
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_throttled_hears_that_it_shall_stop() {
     for reason in ["TableWriteKeyRangeThroughputExceeded", "TableWriteProvisionedThroughputExceeded"] {
-        let big = "x".repeat(100_000);
+        let big = "x".repeat(380_000);
         let items = (0..20).map(|at| item(&at.to_string(), json!({ "n": { "N": "0" }, "big": { "S": big } })));
         let mut world = World::new(Billing::OnDemand, items.collect()).await;
         world.tap = Some(Arc::new(Refusing(reason.into())));
         let plan = world.plan(COUNT).await;
         let (services, ledger, run) = (services(&world), world.ledger.clone(), plan.run.clone());
         let ending = tokio::spawn(async move { local::run(services, &plan, MemoryObjects::new()).await });
-        sleep(Duration::from_secs(10)).await;
+        sleep(Duration::from_secs(90)).await;
         let asked = Instant::now();
         control::stop(&ledger, &run).await.unwrap();
         assert_eq!(ending.await.unwrap().unwrap().status, Status::Stopped, "{reason}");
