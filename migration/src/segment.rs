@@ -5,6 +5,7 @@
 
 mod books;
 mod failed;
+mod outcomes;
 mod page_size;
 mod pages;
 
