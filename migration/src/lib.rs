@@ -10,6 +10,7 @@ pub mod capacity;
 pub mod control;
 pub mod copy;
 pub mod cost;
+pub mod count;
 mod counts;
 pub mod definition;
 pub mod deployment;

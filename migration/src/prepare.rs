@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::allowance::Allowance;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
-use crate::plan::{Plan, RunId, Scope};
+use crate::plan::{Job, Plan, RunId, Scope};
 use crate::segment::Checkpoint;
 use crate::services::Services;
 use crate::table::Table;
@@ -61,8 +61,8 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         Scope::FailedItems => children_with_failed_items(&services.ledger, &plan).await?,
     };
     Ok(Prepared {
-        backup: plan.definition.backup,
-        prewarm: plan.definition.prewarm.is_some(),
+        backup: plan.definition.backup && plan.job == Job::Migrate,
+        prewarm: plan.definition.prewarm.is_some() && plan.job == Job::Migrate,
         children,
         concurrency: plan.concurrency,
         attempt: plan.attempt,

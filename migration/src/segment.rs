@@ -8,6 +8,7 @@ mod failed;
 mod outcomes;
 mod page_size;
 mod pages;
+pub(crate) mod scan;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;

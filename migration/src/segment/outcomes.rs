@@ -30,6 +30,11 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
+    /// A page whose items nothing is done with but counting.
+    pub(super) fn counted(counts: Counts) -> Self {
+        Self { counts, ..Self::default() }
+    }
+
     /// A page that could not be read.
     pub(super) fn broken(error: Error) -> Self {
         Self { broken: Some(error), ..Self::default() }

@@ -96,6 +96,16 @@ impl Transform {
         &self.key
     }
 
+    /// Whether `where` chooses `item`.
+    pub fn chooses(&self, item: &Item) -> bool {
+        self.definition.condition.as_ref().is_none_or(|condition| condition::holds(condition, &Draft::new(item)))
+    }
+
+    /// Whether it chooses every item, as there is no `where`.
+    pub(crate) fn chooses_all(&self) -> bool {
+        self.definition.condition.is_none()
+    }
+
     /// What is to be done with `item`.
     pub fn apply(&self, item: &Item) -> Result<Verdict, Failure> {
         let mut draft = Draft::new(item);

@@ -6,6 +6,7 @@ mod backup;
 mod batches;
 mod capacity;
 mod control;
+mod count;
 mod failures;
 mod interference;
 mod pacing;
