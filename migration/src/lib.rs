@@ -16,6 +16,7 @@ pub mod definition;
 pub mod deployment;
 pub mod dry_run;
 mod error;
+pub mod export;
 pub mod expression;
 pub mod failures;
 pub mod item;

@@ -100,6 +100,8 @@ pub(super) async fn take_down(
     next.limits.extend(met.into_iter().flat_map(|met| met.limits));
     next.cursor = place.cursor.or(next.cursor);
     next.done = place.done;
+    // What could not be read before can be now.
+    next.unread = None;
     let first = next.failures + 1;
     let failed: Vec<_> = (first..).zip(failed).map(|(number, item)| Recorded { number, item }).collect();
     next.failures += failed.len() as u64;
