@@ -4,3 +4,8 @@
 //! nothing of another item is ever overwritten, and what is written twice is written once.
 
 pub mod change;
+mod image;
+mod origin;
+
+pub use image::Images;
+pub use origin::Origin;

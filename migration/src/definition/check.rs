@@ -1,7 +1,8 @@
-//! What a transform can't do in place: checked when a migration is read, and once more against the real
-//! table's key.
+//! What a transform can't do, in place or in a copy: checked when a migration is read, and once more against the real
+//! tables' keys.
 
-use super::{KeySchema, Step};
+use super::{Definition, KeySchema, Step};
+use crate::copy::Origin;
 
 /// What a mistake is about, so that a file's reader can point at it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,10 @@ pub(super) enum Subject {
     StepMarker(usize),
     /// The migration's marker.
     Marker,
+    /// The target.
+    Target,
+    /// The target's attribute for the source's key.
+    Origin,
 }
 
 /// Something that can't be, and why.
@@ -70,6 +75,35 @@ pub(super) fn unmarked(steps: &[Step]) -> Vec<Conflict> {
         (Subject::Step(index), message)
     };
     unmarked.map(why).collect()
+}
+
+/// What makes no sense in a copy: its images are made of the source's item each time, so nothing is done twice, and what
+/// is added to what stood there would be added again.
+pub(super) fn unfit_for_copy(steps: &[Step], marker: Option<&str>) -> Vec<Conflict> {
+    let increments = steps.iter().enumerate().filter(|(_, step)| matches!(step, Step::Increment { .. }));
+    let increments = increments.map(|(index, _)| {
+        let message = "expected no increment in a copy, found one: an image is made anew with each change of its item; \
+                       increment in the target after the cut-over";
+        (Subject::Step(index), message.to_owned())
+    });
+    let markers = marker.map(|name| {
+        (Subject::Marker, format!("expected no marker in a copy, which changes no item twice, found \"{name}\""))
+    });
+    increments.chain(markers).collect()
+}
+
+/// Why images of a copy between tables with these keys couldn't tell whose they are.
+pub(super) fn origin_conflicts(definition: &Definition, source: &KeySchema, target: &KeySchema) -> Vec<Conflict> {
+    let origin = definition.target.as_ref().and_then(|target| target.origin.as_deref());
+    // Removing what another copy has left there is no harm: it is set behind the steps.
+    let written = written(&definition.transform).filter(|(_, step, _)| !matches!(step, Step::Remove { .. }));
+    let written = written.filter(|(_, _, root)| Some(*root) == origin);
+    let written = written.map(|(subject, step, root)| {
+        (subject, format!("{} would change \"{root}\", which holds the source's key: choose another name", step.name()))
+    });
+    let subject = if origin.is_some() { Subject::Origin } else { Subject::Target };
+    let untold = Origin::of(definition, source, target).err().map(|why| (subject, why));
+    written.chain(untold).collect()
 }
 
 /// The first step behind a `delete`.

@@ -196,24 +196,6 @@ pub struct ToleratedFailures {
 }
 
 impl Definition {
-    /// A migration that leaves every item of `source` as it is: of those that only read.
-    pub fn identity(migration: &str, source: TableName) -> Self {
-        Self {
-            migration: migration.to_owned(),
-            source: Source { table: source, key: None },
-            target: None,
-            condition: None,
-            transform: Vec::new(),
-            marker: None,
-            segments: TotalSegments::DEFAULT,
-            writes: WriteRequests::default(),
-            backup: false,
-            prewarm: None,
-            tolerated_failures: ToleratedFailures { percentage: Percentage::ZERO },
-            budget: Budget::default(),
-        }
-    }
-
     /// Every path that the transform writes, with the step that writes it; a function's are not known.
     pub fn written_paths(&self) -> impl Iterator<Item = (&Step, &Path)> {
         self.transform.iter().flat_map(|step| step.written_paths().into_iter().map(move |path| (step, path)))
@@ -247,6 +229,21 @@ impl Definition {
     /// errors say which step, and what to do.
     pub fn check_key(&self, key: &KeySchema) -> Result<(), Vec<String>> {
         let conflicts = check::key_conflicts(&self.transform, self.marker.as_deref(), key);
-        if conflicts.is_empty() { Ok(()) } else { Err(conflicts.into_iter().map(|(_, message)| message).collect()) }
+        only_messages(conflicts)
     }
+
+    /// Checks a copy against the keys of both tables: every image has to tell its source's key, on the way there and, where
+    /// there is one, on the way back.
+    pub fn check_keys(&self, source: &KeySchema, target: &KeySchema) -> Result<(), Vec<String>> {
+        let mut conflicts = check::origin_conflicts(self, source, target);
+        if let Some(reversed) = self.reversed(source, target) {
+            let back = check::origin_conflicts(&reversed, target, source);
+            conflicts.extend(back.into_iter().map(|(subject, why)| (subject, format!("on the way back, {why}"))));
+        }
+        only_messages(conflicts)
+    }
+}
+
+fn only_messages(conflicts: Vec<check::Conflict>) -> Result<(), Vec<String>> {
+    if conflicts.is_empty() { Ok(()) } else { Err(conflicts.into_iter().map(|(_, message)| message).collect()) }
 }

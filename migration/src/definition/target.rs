@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{KeySchema, Step, TableName};
+use super::{Definition, KeySchema, Source, Step, TableName};
+use crate::item::Path;
 
 /// The table that items are carried to. A migration without one changes its table in place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,4 +83,43 @@ impl Default for BulkSource {
     fn default() -> Self {
         Self::ExportAbove(80_000_000_000)
     }
+}
+
+impl Definition {
+    /// The copy in the other direction, for after a cut-over: it carries the changes of the target to the source, by the
+    /// steps that lead back. Nothing where no such steps are named.
+    pub fn reversed(&self, source_key: &KeySchema, target_key: &KeySchema) -> Option<Self> {
+        let target = self.target.as_ref()?;
+        let mut transform = target.reverse.clone()?;
+        // What only says where an image came from stays behind.
+        if let Some(name) = &target.origin {
+            transform.insert(before_delete(&transform), Step::Remove { path: Path::attribute(name) });
+        }
+        let back = Target {
+            table: self.source.table.clone(),
+            key: Some(source_key.clone()),
+            create: false,
+            region: None,
+            role: None,
+            origin: target.origin.clone(),
+            written_by_others: false,
+            carry: Carry::Changes,
+            bulk: BulkSource::Scan,
+            reverse: None,
+        };
+        let source = Source { table: target.table.clone(), key: Some(target_key.clone()) };
+        Some(Self {
+            source,
+            target: Some(back),
+            condition: None,
+            transform,
+            backup: false,
+            prewarm: None,
+            ..self.clone()
+        })
+    }
+}
+
+fn before_delete(steps: &[Step]) -> usize {
+    steps.iter().position(|step| matches!(step, Step::Delete {})).unwrap_or(steps.len())
 }

@@ -73,14 +73,7 @@ impl<'d> ItemView<'d> {
         for name in draft.item.keys() {
             draft.look(Path::attribute(name), Look::Value);
         }
-        let mut item = draft.item.clone();
-        for (name, value) in &draft.edited {
-            match value {
-                Some(value) => item.insert(name.clone(), value.clone()),
-                None => item.remove(name),
-            };
-        }
-        item
+        draft.item()
     }
 }
 
@@ -116,6 +109,18 @@ impl<'i> Draft<'i> {
 
     pub(super) fn is_edited(&self) -> bool {
         !self.edits().is_empty()
+    }
+
+    /// The item as it is now.
+    pub(super) fn item(&self) -> Item {
+        let mut item = self.item.clone();
+        for (name, value) in &self.edited {
+            match value {
+                Some(value) => item.insert(name.clone(), value.clone()),
+                None => item.remove(name),
+            };
+        }
+        item
     }
 
     /// Puts `value` at `path`. What lies above the last step has to be there: nothing is guessed.

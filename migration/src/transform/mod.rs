@@ -96,22 +96,10 @@ impl Transform {
         &self.key
     }
 
-    /// Whether `where` chooses `item`.
-    pub fn chooses(&self, item: &Item) -> bool {
-        self.definition.condition.as_ref().is_none_or(|condition| condition::holds(condition, &Draft::new(item)))
-    }
-
-    /// Whether it chooses every item, as there is no `where`.
-    pub(crate) fn chooses_all(&self) -> bool {
-        self.definition.condition.is_none()
-    }
-
     /// What is to be done with `item`.
     pub fn apply(&self, item: &Item) -> Result<Verdict, Failure> {
         let mut draft = Draft::new(item);
-        if let Some(condition) = &self.definition.condition
-            && !condition::holds(condition, &draft)
-        {
+        if !self.chooses(&draft) {
             return Ok(Verdict::Filtered);
         }
         let marker = self.definition.marker.as_ref().map(Path::attribute);
@@ -120,11 +108,8 @@ impl Transform {
         {
             return Ok(Verdict::Keep);
         }
-        let mut functions = self.functions.iter();
-        for step in &self.definition.transform {
-            if steps::apply(step, &mut draft, &mut functions, self.run)? == steps::Next::Delete {
-                return Ok(Verdict::Delete { seen: draft.seen(&self.key, &Edits::default()) });
-            }
+        if self.take_steps(&mut draft)? == steps::Next::Delete {
+            return Ok(Verdict::Delete { seen: draft.seen(&self.key, &Edits::default()) });
         }
         if let Some(marker) = &marker
             && draft.is_edited()
@@ -132,6 +117,31 @@ impl Transform {
             draft.set(marker, aws_sdk_dynamodb::types::AttributeValue::Bool(true))?;
         }
         self.finish(item, draft)
+    }
+
+    /// What a copy makes of `item`: the item as the steps leave it, its key like any other attribute; as it is, where
+    /// `where` doesn't choose it; `None` where a step deletes it.
+    pub fn image(&self, item: &Item) -> Result<Option<Item>, Failure> {
+        let mut draft = Draft::new(item);
+        if self.chooses(&draft) && self.take_steps(&mut draft)? == steps::Next::Delete {
+            return Ok(None);
+        }
+        Ok(Some(draft.item()))
+    }
+
+    fn chooses(&self, draft: &Draft<'_>) -> bool {
+        self.definition.condition.as_ref().is_none_or(|condition| condition::holds(condition, draft))
+    }
+
+    /// The steps in their order, until one deletes the item.
+    fn take_steps(&self, draft: &mut Draft<'_>) -> Result<steps::Next, Failure> {
+        let mut functions = self.functions.iter();
+        for step in &self.definition.transform {
+            if steps::apply(step, draft, &mut functions, self.run)? == steps::Next::Delete {
+                return Ok(steps::Next::Delete);
+            }
+        }
+        Ok(steps::Next::Step)
     }
 
     fn finish(&self, item: &Item, draft: Draft<'_>) -> Result<Verdict, Failure> {

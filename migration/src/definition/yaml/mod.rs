@@ -6,20 +6,24 @@ mod node;
 mod scalar;
 mod settings;
 mod steps;
+mod target;
 mod values;
 
 use self::fields::{Fields, attribute, whole};
 use self::node::Node;
 use self::scalar::Meaning;
 use self::settings::Marker;
-use self::steps::{Steps, steps};
-use super::check::{Conflict, Subject, after_delete, key_conflicts, marker_conflicts, unmarked};
+use self::steps::{Places, Steps, some_steps, steps};
+use super::check::{
+    Conflict, Subject, after_delete, key_conflicts, marker_conflicts, origin_conflicts, unfit_for_copy, unmarked,
+};
 use super::mistake::{Mistakes, Position};
 use super::{Budget, Definition, Percentage, Source, ToleratedFailures, TotalSegments, WriteRequests};
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "migration",
     "source",
+    "target",
     "where",
     "transform",
     "marker",
@@ -62,9 +66,19 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
         let name = attribute(node, "the name of a marker attribute", mistakes)?;
         Some(Some(Marker { name, at: node.at }))
     });
-    let transform = fields.required("transform", mistakes).map(|node| steps(node, mistakes));
+    let target = optional(&fields, "target", None, mistakes, |node, mistakes| target::target(node, mistakes).map(Some));
+    let is_copy = fields.optional("target").is_some();
+    let transform = match fields.optional("transform") {
+        // A copy may carry everything as it is.
+        Some(node) if is_copy => Some(steps(node, mistakes)),
+        None if is_copy => Some(Steps::default()),
+        _ => fields.required("transform", mistakes).map(|node| some_steps(node, mistakes)),
+    };
     if let Some(steps) = &transform {
-        check(steps, source.as_ref(), marker.as_ref(), mistakes);
+        match is_copy {
+            true => check_copy(steps, marker.as_ref(), mistakes),
+            false => check(steps, source.as_ref(), marker.as_ref(), mistakes),
+        }
     }
     let segments = optional(&fields, "segments", TotalSegments::DEFAULT, mistakes, |node, mistakes| {
         TotalSegments::try_from(whole(node, "segments", 1..=TotalSegments::MAX, mistakes)?).ok()
@@ -75,12 +89,13 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
     let none = ToleratedFailures { percentage: Percentage::ZERO };
     let tolerated_failures = optional(&fields, "tolerated_failures", none, mistakes, settings::tolerated_failures);
     let budget = optional(&fields, "budget", Budget::default(), mistakes, settings::budget);
-    Some(Definition {
+    let (target, transform) = (target?, transform?);
+    let definition = Definition {
         migration: name?,
         source: source?,
-        target: None,
+        target: target.as_ref().map(|read| read.target.clone()),
         condition: condition?,
-        transform: transform?.steps,
+        transform: transform.steps.clone(),
         marker: marker?.map(|marker| marker.name),
         segments: segments?,
         writes: writes?,
@@ -88,7 +103,11 @@ fn definition(document: &Node, mistakes: &mut Mistakes) -> Option<Definition> {
         prewarm: prewarm?,
         tolerated_failures: tolerated_failures?,
         budget: budget?,
-    })
+    };
+    if let Some(target) = &target {
+        check_target(&definition, target, &transform, mistakes);
+    }
+    Some(definition)
 }
 
 /// What `read` makes of a key's value, `default` where the key is left out, `None` where it is a mistake.
@@ -118,12 +137,58 @@ fn check(steps: &Steps, source: Option<&Source>, marker: Option<&Option<Marker>>
     if matches!(marker, Some(None)) {
         conflicts.extend(unmarked(&steps.steps));
     }
+    point_out(conflicts, &steps.places, named, None, mistakes);
+}
+
+/// The same of a copy, apart from its keys.
+fn check_copy(steps: &Steps, marker: Option<&Option<Marker>>, mistakes: &mut Mistakes) {
+    let named = marker.and_then(Option::as_ref);
+    let mut conflicts = unfit_for_copy(&steps.steps, named.map(|marker| marker.name.as_str()));
+    conflicts.extend(after_delete(&steps.steps));
+    point_out(conflicts, &steps.places, named, None, mistakes);
+}
+
+/// What a copy's target has to do with the rest of the file.
+fn check_target(definition: &Definition, target: &target::Read, steps: &Steps, mistakes: &mut Mistakes) {
+    let named = &target.target;
+    if named.table == definition.source.table && named.region.is_none() && named.role.is_none() {
+        mistakes.add(
+            target.at,
+            "expected another table than the source, or one in another region or account, found the same: leave out the \
+             target to change the table in place",
+        );
+    }
+    if let Some(reverse) = &target.reverse {
+        check_copy(reverse, None, mistakes);
+    }
+    let (Some(source_key), Some(target_key)) = (&definition.source.key, target.key(&definition.source)) else { return };
+    let there = origin_conflicts(definition, source_key, target_key);
+    let is_told = there.is_empty();
+    point_out(there, &steps.places, None, Some(target), mistakes);
+    if let (true, Some(reversed), Some(reverse)) =
+        (is_told, definition.reversed(source_key, target_key), &target.reverse)
+    {
+        let back = origin_conflicts(&reversed, target_key, source_key);
+        let back = back.into_iter().map(|(subject, why)| (subject, format!("on the way back, {why}"))).collect();
+        point_out(back, &reverse.places, None, Some(target), mistakes);
+    }
+}
+
+fn point_out(
+    conflicts: Vec<Conflict>,
+    places: &[Places],
+    marker: Option<&Marker>,
+    target: Option<&target::Read>,
+    mistakes: &mut Mistakes,
+) {
     for (subject, message) in conflicts {
         let at = match subject {
-            Subject::Step(index) => Some(steps.places[index].at),
-            Subject::Written(index, nth) => steps.places[index].written.get(nth).copied(),
-            Subject::StepMarker(index) => steps.places[index].marker,
-            Subject::Marker => named.map(|marker| marker.at),
+            Subject::Step(index) => places.get(index).map(|place| place.at),
+            Subject::Written(index, nth) => places.get(index).and_then(|place| place.written.get(nth).copied()),
+            Subject::StepMarker(index) => places.get(index).and_then(|place| place.marker),
+            Subject::Marker => marker.map(|marker| marker.at),
+            Subject::Target => target.map(|target| target.at),
+            Subject::Origin => target.map(|target| target.origin_at),
         };
         mistakes.add(at.unwrap_or(Position { line: 1, column: 1 }), message);
     }

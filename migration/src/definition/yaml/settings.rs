@@ -42,12 +42,14 @@ pub(super) fn source(node: &Node, mistakes: &mut Mistakes) -> Option<Source> {
     Some(Source { table: table?, key: schema })
 }
 
-fn table_name(node: &Node, mistakes: &mut Mistakes) -> Option<TableName> {
+/// A table's name.
+pub(super) fn table_name(node: &Node, mistakes: &mut Mistakes) -> Option<TableName> {
     let name = text(node, "a table's name", mistakes)?;
     name.parse().map_err(|why: String| mistakes.add(node.at, why)).ok()
 }
 
-fn key_schema(node: &Node, mistakes: &mut Mistakes) -> Option<KeySchema> {
+/// A primary key.
+pub(super) fn key_schema(node: &Node, mistakes: &mut Mistakes) -> Option<KeySchema> {
     let fields = Fields::read(node, "a key", &["partition", "sort"], mistakes)?;
     let partition = fields.required("partition", mistakes).and_then(|node| key_attribute(node, mistakes));
     let sort = fields.optional("sort");

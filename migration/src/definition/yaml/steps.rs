@@ -27,7 +27,18 @@ pub(super) struct Places {
     pub(super) marker: Option<Position>,
 }
 
-/// Reads `transform`; a step that can't be read is a mistake, and left out.
+/// Reads `transform`, which has a step at least.
+pub(super) fn some_steps(node: &Node, mistakes: &mut Mistakes) -> Steps {
+    if let Content::Sequence(nodes) = &node.content
+        && node.tag.is_none()
+        && nodes.is_empty()
+    {
+        mistakes.add(node.at, format!("expected at least one step, found none: {}", suggest("", &STEPS)));
+    }
+    steps(node, mistakes)
+}
+
+/// Reads a list of steps; one that can't be read is a mistake, and left out.
 pub(super) fn steps(node: &Node, mistakes: &mut Mistakes) -> Steps {
     let mut read = Steps::default();
     let nodes = match &node.content {
@@ -37,9 +48,6 @@ pub(super) fn steps(node: &Node, mistakes: &mut Mistakes) -> Steps {
             return read;
         }
     };
-    if nodes.is_empty() {
-        mistakes.add(node.at, format!("expected at least one step, found none: {}", suggest("", &STEPS)));
-    }
     for node in nodes {
         if let Some((step, written, marker)) = step(node, mistakes) {
             read.steps.push(step);
