@@ -187,16 +187,21 @@ fn of_construction(error: &dyn std::error::Error) -> (Kind, String) {
     (Kind::Unavailable, chain.pop().unwrap_or_default())
 }
 
-/// Error codes of the DynamoDB API reference ("Error handling"), of those of Step Functions and Application Auto Scaling, and of AWS's front
+/// Error codes of the DynamoDB API reference ("Error handling"), of those of Step Functions, Application Auto Scaling and SQS, and of AWS's front
 /// door (the common errors; the query protocol of CloudFormation and STS has names of its own for some).
 fn kind_of(code: &str, status: u16) -> Kind {
     match code {
-        "ProvisionedThroughputExceededException" | "ThrottlingException" | "RequestLimitExceeded" | "Throttling" => {
-            Kind::Throttled
-        }
+        "ProvisionedThroughputExceededException"
+        | "ThrottlingException"
+        | "RequestLimitExceeded"
+        | "RequestThrottled"
+        | "KmsThrottled"
+        | "Throttling" => Kind::Throttled,
         "ResourceNotFoundException"
         | "TableNotFoundException"
         | "BackupNotFoundException"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.NonExistentQueue"
         | "ExecutionDoesNotExist"
         | "StateMachineDoesNotExist" => Kind::NotFound,
         "ResourceInUseException"

@@ -18,6 +18,7 @@ use aws_sdk_dynamodb::types::{
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Kind};
 use crate::patience::{Meter, patiently};
@@ -42,12 +43,18 @@ pub enum Entry {
     WorkerError,
     /// A segment's checkpoint and counts.
     Segment(u32),
-    /// The [`Export`](crate::export::Export) that a copy's items are read from.
-    Export,
     /// The nth item of a segment that could not be migrated.
     Failure(u32, u64),
     /// The [`Summary`](crate::summary::Summary).
     Report,
+    /// The copy that is going on, of no run of its own; [`Current`](crate::copy::current::Current).
+    Current,
+    /// What a process has captured of a copy; [`Carried`](crate::copy::notes::Carried).
+    Captured(u64),
+    /// What it has applied.
+    Applied(u64),
+    /// A change that could not be applied, by hashes of its item's group and of its event.
+    Change(u128, u128),
 }
 
 /// An entry as DynamoDB holds it.
@@ -58,6 +65,19 @@ const SEGMENT_PREFIX: &str = "segment#";
 const FAILURE_PREFIX: &str = "failure#";
 
 impl Entry {
+    pub(crate) const CAPTURED_PREFIX: &str = "captured#";
+    pub(crate) const APPLIED_PREFIX: &str = "applied#";
+    pub(crate) const CHANGE_PREFIX: &str = "change#";
+
+    /// That of a change in a message group.
+    pub(crate) fn change(group: &str, event: &str) -> Self {
+        let hash = |text: &str| {
+            let half = Sha256::digest(text).first_chunk().copied().unwrap_or_default();
+            u128::from_be_bytes(half)
+        };
+        Self::Change(hash(group), hash(event))
+    }
+
     fn sort_key(self) -> String {
         match self {
             Self::Plan => "plan".into(),
@@ -69,8 +89,11 @@ impl Entry {
             Self::WorkerError => "worker_error".into(),
             Self::Segment(segment) => format!("{SEGMENT_PREFIX}{segment:06}"),
             Self::Failure(segment, number) => format!("{FAILURE_PREFIX}{segment:06}#{number:09}"),
-            Self::Export => "export".into(),
             Self::Report => "report".into(),
+            Self::Current => "copy".into(),
+            Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),
+            Self::Applied(process) => format!("{}{process:016x}", Self::APPLIED_PREFIX),
+            Self::Change(group, event) => format!("{}{group:032x}#{event:032x}", Self::CHANGE_PREFIX),
         }
     }
 }
@@ -274,6 +297,21 @@ impl Ledger {
         let prefix = segment.map_or(FAILURE_PREFIX.to_owned(), |segment| format!("{FAILURE_PREFIX}{segment:06}#"));
         let (items, cursor) = self.query(run, &prefix, start, Some(limit)).await?;
         Ok((items.iter().map(body).collect::<Result<_, _>>()?, cursor))
+    }
+
+    /// All entries of a sort.
+    pub(crate) async fn bodies<T: DeserializeOwned>(&self, run: &RunId, prefix: &str) -> Result<Vec<T>, Error> {
+        let (mut bodies, mut start) = (Vec::new(), None);
+        loop {
+            let (items, cursor) = self.query(run, prefix, start, None).await?;
+            for item in &items {
+                bodies.push(body(item)?);
+            }
+            if cursor.is_none() {
+                return Ok(bodies);
+            }
+            start = cursor;
+        }
     }
 
     async fn query(

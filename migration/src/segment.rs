@@ -5,29 +5,28 @@
 
 mod books;
 mod failed;
-mod files;
 mod outcomes;
 mod page_size;
 mod pages;
-pub(crate) mod scan;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-pub use books::{Checkpoint, Unread};
+pub use books::Checkpoint;
 
 use self::page_size::PageSize;
+use crate::copy::{Images, bulk};
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
-use crate::export;
+use crate::item::Item;
 use crate::ledger::Entry;
 use crate::pace::{Pace, Pacer};
 use crate::patience::Met;
-use crate::plan::{Parts, Plan, RunId, Scope};
+use crate::plan::{Plan, RunId, Scope};
 use crate::services::Services;
 use crate::summary;
 use crate::transform::{Run, Transform};
-use crate::write::{Outcome, Writer, Written};
+use crate::write::{Outcome, Page, Writer, Written};
 
 /// For how long a child waits before it calls the worker of a run that is paused: a little longer each time, so that a
 /// run may be paused for a week before its children have called 3,000 times.
@@ -86,7 +85,8 @@ async fn work_segments(services: &Services, work: &Work, deadline: Option<Instan
     pacer.wake((services.clock)());
     let run = Run { now: plan.now };
     let transform = Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, run)?;
-    let worker = Worker { services, plan, pacer, transform: &transform, deadline };
+    let images = plan.definition.target.as_ref().map(|_| Images::new(plan, &services.functions)).transpose()?;
+    let worker = Worker { services, plan, pacer, transform: &transform, images: images.as_ref(), deadline };
     match worker.segments(work.child).await {
         Ok(()) => Ok(Worked::Done),
         Err(error) if error.kind() == Kind::Interrupted => {
@@ -120,33 +120,33 @@ struct Worker<'w> {
     plan: &'w Plan,
     pacer: &'w Pacer,
     transform: &'w Transform,
+    /// Of a copy.
+    images: Option<&'w Images>,
     deadline: Option<Instant>,
 }
 
 impl Worker<'_> {
     async fn segments(&self, child: u32) -> Result<(), Error> {
         let mut size = PageSize::new(self.plan.concurrency);
-        let contents = export::contents(&self.services.ledger, self.plan).await?;
-        let parts = contents.as_ref().map_or(self.plan.segments(), |contents| Parts::of(contents.files));
-        match (self.plan.scope, contents) {
-            (Scope::Segments, None) => {
-                for segment in parts.of_child(child) {
-                    pages::work(self, segment, &mut size).await?;
-                }
-                Ok(())
-            }
-            (Scope::Segments, Some(contents)) => files::work(self, &contents, child, &mut size).await,
-            (Scope::FailedItems, _) => {
-                for part in parts.of_child(child) {
-                    failed::work(self, part).await?;
-                }
-                Ok(())
+        for segment in self.plan.segments_of(child) {
+            match self.plan.scope {
+                Scope::Segments => pages::work(self, segment, &mut size).await?,
+                Scope::FailedItems => failed::work(self, segment).await?,
             }
         }
+        Ok(())
     }
 
     fn pace(&self) -> Pace<'_> {
         Pace::new(self.pacer, &self.services.stop, self.deadline)
+    }
+
+    /// Takes items to their outcomes, in place or in the target.
+    async fn take(&self, pace: &Pace<'_>, items: Vec<Item>) -> Page {
+        match self.images {
+            Some(images) => bulk::page(self.services, self.plan, images, pace, items).await,
+            None => self.writer(pace).page(items).await,
+        }
     }
 
     fn writer<'p>(&'p self, pace: &'p Pace<'p>) -> Writer<'p> {

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use crate::copy::notes::Notes;
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
 use crate::ledger::Ledger;
@@ -44,6 +45,8 @@ pub struct Services {
     pub clock: fn() -> Timestamp,
     /// The attempt that workers have asked for last.
     attempt: Mutex<Option<Arc<Attempt>>>,
+    /// What was captured and applied here.
+    pub(crate) notes: Notes,
 }
 
 /// What a copy is carried by, apart from its tables.
@@ -132,7 +135,30 @@ impl Services {
         let observer = Arc::new(Unobserved);
         let (stop, attempt) = (Stop::default(), Mutex::new(None));
         let (target, carrier) = (source.clone(), None);
-        Self { source, target, carrier, autoscaling, ledger, functions, observer, stop, deployed: None, clock, attempt }
+        let (deployed, notes) = (None, Notes::new());
+        Self {
+            source,
+            target,
+            carrier,
+            autoscaling,
+            ledger,
+            functions,
+            observer,
+            stop,
+            deployed,
+            clock,
+            attempt,
+            notes,
+        }
+    }
+
+    /// What a copy is carried by.
+    pub(crate) fn carrier(&self) -> Result<&Carrier, Error> {
+        self.carrier.as_ref().ok_or_else(|| {
+            Error::invalid(
+                "expected a queue and functions that carry changes, found none: deploy the copy, or rehearse it",
+            )
+        })
     }
 
     /// The plan of a run, as it is in the ledger.

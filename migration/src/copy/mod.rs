@@ -3,9 +3,29 @@
 //! What the target holds of an item is its image, which the transform makes. Every image keeps its source's key, so that
 //! nothing of another item is ever overwritten, and what is written twice is written once.
 
+mod batches;
+pub(crate) mod bulk;
+pub mod capture;
 pub mod change;
+pub mod current;
 mod image;
+mod message;
+pub mod notes;
 mod origin;
+pub mod poisoned;
+mod put;
+pub mod queue;
+pub mod replay;
+mod way;
 
 pub use image::Images;
 pub use origin::Origin;
+
+use crate::error::Error;
+use crate::plan::RunId;
+use crate::services::Services;
+
+/// What makes the images of a run, by its plan as it is now in the ledger.
+pub(crate) async fn images(services: &Services, run: &RunId) -> Result<Images, Error> {
+    Images::new(&services.plan(run).await?, &services.functions)
+}

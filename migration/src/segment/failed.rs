@@ -58,7 +58,7 @@ async fn outcomes(
     }
     let mut broken = None;
     let mut there: Vec<_> = there.into_iter().map(Some).collect();
-    for (at, _, written) in writer.page(found).await {
+    for (at, _, written) in worker.take(pace, found).await {
         match (there[at].take(), written) {
             (Some((recorded, read_units)), Ok(mut written)) => {
                 written.read_units += read_units;

@@ -30,11 +30,6 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    /// A page whose items nothing is done with but counting.
-    pub(super) fn counted(counts: Counts) -> Self {
-        Self { counts, ..Self::default() }
-    }
-
     /// A page that could not be read.
     pub(super) fn broken(error: Error) -> Self {
         Self { broken: Some(error), ..Self::default() }
@@ -53,7 +48,7 @@ pub(super) struct Place {
 pub(super) async fn of(worker: &Worker<'_>, pace: &Pace<'_>, segment: u32, items: Vec<Item>) -> Outcomes {
     let scanned = items.len();
     let mut page = Outcomes::default();
-    let mut outcomes = worker.writer(pace).page(items).await.into_iter();
+    let mut outcomes = worker.take(pace, items).await.into_iter();
     while page.taken < scanned {
         let (key, written) = match outcomes.next() {
             Some((at, key, Ok(written))) if at == page.taken => (key, written),
@@ -100,8 +95,6 @@ pub(super) async fn take_down(
     next.limits.extend(met.into_iter().flat_map(|met| met.limits));
     next.cursor = place.cursor.or(next.cursor);
     next.done = place.done;
-    // What could not be read before can be now.
-    next.unread = None;
     let first = next.failures + 1;
     let failed: Vec<_> = (first..).zip(failed).map(|(number, item)| Recorded { number, item }).collect();
     next.failures += failed.len() as u64;

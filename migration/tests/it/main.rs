@@ -6,7 +6,7 @@ mod backup;
 mod batches;
 mod capacity;
 mod control;
-mod count;
+mod copy;
 mod failures;
 mod interference;
 mod pacing;

@@ -1,0 +1,122 @@
+//! The bulk of a copy: items as they are read become images in the target. What they come to is counted as in place: written,
+//! unchanged where it stood there already, filtered where the transform leaves it out, failed.
+//!
+//! Where no two items can have one place and nobody else writes to the target, images go in batches of 25 (`batches`);
+//! otherwise each is put on the condition that nothing of another item stands there.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures_util::{StreamExt, stream};
+
+use crate::copy::batches;
+use crate::copy::image::Images;
+use crate::copy::put::{MAX_CONFLICTS, Placed, Spent, Tables};
+use crate::copy::way::Way;
+use crate::definition::Target;
+use crate::error::Error;
+use crate::item::Item;
+use crate::pace::Pace;
+use crate::plan::Plan;
+use crate::services::Services;
+use crate::transform::Failure;
+use crate::write::{Outcome, Page, Written};
+
+/// Writes that one worker has under way; as in place.
+const WRITES_IN_FLIGHT: usize = 16;
+
+/// An image that is to be written.
+pub(super) struct Image {
+    /// The place of its item in the page.
+    pub(super) at: usize,
+    pub(super) source_key: Item,
+    pub(super) image: Item,
+}
+
+/// Takes items, as a page has them, to their outcomes; the keys are the source's. As [`Writer::page`](crate::write::Writer::page).
+pub(crate) async fn page(services: &Services, plan: &Plan, images: &Images, pace: &Pace<'_>, items: Vec<Item>) -> Page {
+    let Some(target) = &plan.definition.target else { return Page::new() };
+    let tables = Tables {
+        images,
+        source: (&services.source, plan.definition.source.table.as_str()),
+        target: (&services.target, target.table.as_str()),
+        way: Way::Paced(pace),
+        only_creates: target.written_by_others,
+    };
+    let mut page = match is_free_of_collisions(images, target) {
+        true => in_batches(&tables, pace, items).await,
+        false => one_by_one(&tables, items).await,
+    };
+    page.sort_unstable_by_key(|(at, ..)| *at);
+    page
+}
+
+fn is_free_of_collisions(images: &Images, target: &Target) -> bool {
+    images.origin().is_in_key() && !target.written_by_others
+}
+
+async fn in_batches(tables: &Tables<'_>, pace: &Pace<'_>, items: Vec<Item>) -> Page {
+    let (mut page, mut wanted) = (Page::new(), Vec::with_capacity(items.len()));
+    for (at, item) in items.into_iter().enumerate() {
+        // Of a page that needs no writes all images would be made in one go.
+        tokio::task::consume_budget().await;
+        let source_key = tables.images.source_key_of(&item);
+        match tables.images.of(&item) {
+            Ok(Some(image)) => wanted.push(Image { at, source_key, image }),
+            Ok(None) => page.push((at, source_key, Ok(Written::of(Outcome::Filtered)))),
+            Err(failure) => page.push((at, source_key, Ok(Written::of(Outcome::Failed(failure))))),
+        }
+    }
+    page.extend(batches::write(tables, pace, wanted).await);
+    page
+}
+
+async fn one_by_one(tables: &Tables<'_>, items: Vec<Item>) -> Page {
+    // An error ends the page, but not the writes that are under way: they finish first.
+    let halted = AtomicBool::new(false);
+    let outcomes = stream::iter(items.into_iter().enumerate()).map(async |(at, item)| {
+        if halted.load(Ordering::Relaxed) {
+            return None;
+        }
+        let source_key = tables.images.source_key_of(&item);
+        let written = carry(tables, &source_key, item).await;
+        halted.fetch_or(written.is_err(), Ordering::Relaxed);
+        Some((at, source_key, written))
+    });
+    outcomes.buffer_unordered(WRITES_IN_FLIGHT).filter_map(std::future::ready).collect().await
+}
+
+/// Takes one item to its outcome: while it changes, as it is then.
+async fn carry(tables: &Tables<'_>, source_key: &Item, mut item: Item) -> Result<Written, Error> {
+    let mut spent = Spent::default();
+    while spent.conflicts < MAX_CONFLICTS {
+        let image = match tables.images.of(&item) {
+            Ok(Some(image)) => image,
+            Ok(None) => return Ok(spent.with(Outcome::Filtered)),
+            Err(failure) => return Ok(spent.with(Outcome::Failed(failure))),
+        };
+        item = match tables.put(source_key, &image, &mut spent).await? {
+            Placed::Moved(Some(now)) => now,
+            Placed::Moved(None) => return Ok(spent.with(Outcome::Gone)),
+            placed => return Ok(spent.with(outcome_of(placed))),
+        };
+    }
+    let reason = format!("somebody else changed the item {MAX_CONFLICTS} times while it was being copied");
+    Ok(spent.with(Outcome::Failed(Failure::new(reason))))
+}
+
+/// What became of an image, where its item belongs where it was put.
+pub(super) fn outcome_of(placed: Placed) -> Outcome {
+    match placed {
+        Placed::Written => Outcome::Written,
+        Placed::Unchanged => Outcome::Unchanged,
+        Placed::Moved(_) => Outcome::Gone,
+        Placed::Refused(failure) => Outcome::Failed(failure),
+    }
+}
+
+impl Spent {
+    pub(super) fn with(self, outcome: Outcome) -> Written {
+        let Self { conflicts, read_units, write_units } = self;
+        Written { outcome, conflicts, write_units, read_units }
+    }
+}

@@ -1,0 +1,45 @@
+//! Which copy is going on. A stack carries one at a time, and a record of a stream doesn't say for whom it is captured: one
+//! entry of the ledger does, taken before capture begins and given up after the cut-over.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::ledger::{Entry, Ledger};
+use crate::plan::RunId;
+
+/// The copy that is going on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Current {
+    /// Its run.
+    pub run: RunId,
+    /// Changes from before this moment are in what the bulk reads, and need no replay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes_from: Option<Timestamp>,
+}
+
+/// The copy that is going on, if one is.
+pub async fn read(ledger: &Ledger) -> Result<Option<Current>, Error> {
+    ledger.get(&holder(), Entry::Current).await
+}
+
+/// Makes `current` the copy that is going on, where there is none or it is the same run's; tells whether it is now.
+pub async fn take(ledger: &Ledger, current: &Current) -> Result<bool, Error> {
+    if ledger.put_first(&holder(), Entry::Current, current).await? {
+        return Ok(true);
+    }
+    Ok(read(ledger).await?.is_some_and(|found| found.run == current.run))
+}
+
+/// Lets go of it: what is still captured belongs to nobody.
+pub async fn give_up(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
+    match read(ledger).await? {
+        Some(current) if current.run == *run => ledger.delete(&holder(), Entry::Current).await,
+        _ => Ok(()),
+    }
+}
+
+/// No run has this name: those of runs end in a time.
+fn holder() -> RunId {
+    RunId::named("current")
+}

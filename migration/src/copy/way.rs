@@ -1,0 +1,69 @@
+//! How the requests of a copy are sent: those of the bulk by the run's budget, those of the replay as fast as the tables take
+//! them. Either way each is sent until it is answered, and what it met is counted.
+
+use aws_sdk_dynamodb::types::ConsumedCapacity;
+use tokio::time::{Duration, Instant};
+
+use crate::error::{Error, Kind};
+use crate::pace::{Direction, Pace};
+use crate::patience::{Meter, patiently};
+
+/// Before its caller's time is up, a replay begins nothing more: an answer takes milliseconds, and what isn't
+/// acknowledged comes again.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// How requests are sent.
+#[derive(Clone, Copy)]
+pub(crate) enum Way<'w> {
+    /// By a run's budget.
+    Paced(&'w Pace<'w>),
+    /// With patience, as long as there is time: a change that is given up has been received once more for nothing.
+    Patient {
+        /// Where what they meet is counted.
+        meter: &'w Meter,
+        /// When the caller's time is up.
+        deadline: Option<Instant>,
+    },
+}
+
+impl Way<'_> {
+    /// Sends a request until it is answered. `took` says how many units an answer reports, where they are not charged
+    /// otherwise.
+    pub(crate) async fn send<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        direction: Direction,
+        units: f64,
+        attempt: impl Fn() -> F,
+        took: impl Fn(&T) -> Option<f64>,
+    ) -> Result<T, Error> {
+        let (meter, deadline) = match self {
+            Self::Paced(pace) => return pace.send(direction, units, attempt, took).await,
+            Self::Patient { meter, deadline } => (meter, deadline),
+        };
+        loop {
+            is_time_left(*deadline)?;
+            match patiently(meter, &attempt).await {
+                Err(error) if error.kind().is_transient() && deadline.is_some() => {}
+                answer => return answer,
+            }
+        }
+    }
+
+    /// Charges what a write took, where so many units were expected; returns it.
+    pub(crate) fn wrote(&self, expected_units: f64, reports: &[ConsumedCapacity]) -> f64 {
+        if let Self::Paced(pace) = self {
+            pace.wrote(expected_units, reports);
+        }
+        reports.iter().filter_map(|report| report.capacity_units).sum()
+    }
+}
+
+/// An error where nothing more shall be begun.
+pub(crate) fn is_time_left(deadline: Option<Instant>) -> Result<(), Error> {
+    match deadline {
+        Some(deadline) if Instant::now() + MARGIN >= deadline => {
+            Err(Error::new(Kind::Interrupted, "the function's time is up"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,152 @@
+//! The bulk: every item once, over nothing of another item.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use migration::failures;
+use serde_json::{Value, json};
+
+use super::{Copy, TARGET};
+use crate::tap::{Answer, Forward, Recorder, Request, Tap};
+use crate::world::{item, things};
+
+const AS_IT_IS: &str = "target: { table: others, carry: bulk }";
+/// The new key is computed: two items may land on one.
+const BY_NAME: &str = "target: { table: others, carry: bulk }\ntolerated_failures: { percentage: 100 }";
+
+fn named(id: &str, name: &str) -> migration::item::Item {
+    item(id, json!({ "name": { "S": name } }))
+}
+
+/// R5: what arrives is what was there; 25 to a request.
+#[tokio::test]
+async fn items_arrive_as_they_are_in_batches() {
+    let all_types = json!({
+        "n": { "N": "12345678901234567890123456789012345678" }, "b": { "B": "AAEC" }, "ss": { "SS": ["a"] },
+        "ns": { "NS": ["1", "2.5"] }, "bs": { "BS": ["AA=="] }, "m": { "M": { "empty": { "M": {} }, "list": { "L": [] } } },
+        "l": { "L": [{ "NULL": true }, { "BOOL": false }] }, "s": { "S": "" },
+    });
+    let mut items = things(109);
+    items.push(item("zebra", all_types));
+    let mut copy = Copy::new(items, "id", AS_IT_IS).await;
+    let recorder = Arc::new(Recorder { operation: "BatchWriteItem", seen: Mutex::default() });
+    copy.world.tap = Some(recorder.clone());
+    let services = copy.begun(None).await;
+    assert_eq!(copy.work(&services).await.unwrap()["done"], true);
+    assert_eq!(copy.target().await, copy.world.items().await);
+    let sizes = |seen: &Value| seen["RequestItems"][TARGET].as_array().unwrap().len();
+    let mut sizes: Vec<_> = recorder.seen.lock().unwrap().iter().map(sizes).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes.iter().sum::<usize>(), 110);
+    assert!(sizes.len() <= 9, "{sizes:?}");
+    let counts = migration::summary::so_far(&copy.world.ledger, &copy.plan.run).await.unwrap().counts;
+    assert_eq!((counts.scanned, counts.written, counts.failed), (110, 110, 0));
+    assert!(counts.write_units >= 110.0, "{counts:?}");
+}
+
+/// Some of the first batch's items come back unprocessed, with an answer that is otherwise a success.
+struct Unprocessed {
+    batches: AtomicUsize,
+    again: Mutex<Vec<Value>>,
+}
+
+#[async_trait]
+impl Tap for Unprocessed {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        if request.operation != "BatchWriteItem" {
+            return forward.await;
+        }
+        if self.batches.fetch_add(1, Ordering::Relaxed) == 0 {
+            // Nothing of it reaches the table.
+            let body = json!({ "UnprocessedItems": request.body["RequestItems"] }).to_string();
+            return Ok(HttpResponse::new(200.try_into().unwrap(), body.into()));
+        }
+        self.again.lock().unwrap().push(request.body.clone());
+        forward.await
+    }
+}
+
+/// R8: what comes back unprocessed is sent again, and counted as throttled.
+#[tokio::test]
+async fn unprocessed_items_are_not_dropped() {
+    let mut copy = Copy::new(things(40), "id", AS_IT_IS).await;
+    let tap = Arc::new(Unprocessed { batches: AtomicUsize::new(0), again: Mutex::default() });
+    copy.world.tap = Some(tap.clone());
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    assert_eq!(copy.target().await.len(), 40);
+    let counts = migration::summary::so_far(&copy.world.ledger, &copy.plan.run).await.unwrap().counts;
+    assert_eq!((counts.written, counts.throttled_writes), (40, 1));
+}
+
+/// R19: neither of two items that have one place overwrites the other, and the reason names both.
+#[tokio::test]
+async fn two_items_with_one_place_are_reported_with_both_keys() {
+    let items = vec![named("a", "same"), named("b", "same"), named("c", "other")];
+    let copy = Copy::new(items, "name", BY_NAME).await;
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    let target = copy.target().await;
+    let failed = failures::list(&copy.world.ledger, &copy.plan.run, 10).await.unwrap();
+    assert_eq!((target.len(), failed.len()), (2, 1));
+    let winner = target.iter().find(|item| item["name"]["S"] == "same").unwrap()["id"]["S"].clone();
+    assert_ne!(failed[0].key["id"]["S"], winner);
+    for id in ["a", "b"] {
+        assert!(failed[0].reason.contains(&format!(r#"{{"id":{{"S":"{id}"}}}}"#)), "{}", failed[0].reason);
+    }
+}
+
+/// An image whose item has gone, or has moved, isn't in the way of one that belongs there.
+#[tokio::test]
+async fn a_place_that_an_item_has_left_is_taken() {
+    let copy = Copy::new(vec![named("a", "same"), named("c", "left")], "name", BY_NAME).await;
+    // Of an item that is gone, and of one that is elsewhere by now.
+    copy.put(TARGET, json!({ "name": { "S": "same" }, "id": { "S": "gone" } })).await;
+    let services = copy.begun(None).await;
+    copy.put(TARGET, json!({ "name": { "S": "left" }, "id": { "S": "a" } })).await;
+    copy.work(&services).await.unwrap();
+    let ids: Vec<_> = copy.target().await.iter().map(|item| item["id"]["S"].clone()).collect();
+    assert_eq!(ids, ["a", "c"].map(Value::from));
+}
+
+/// R3: what stands there already is left.
+#[tokio::test]
+async fn a_second_bulk_finds_everything_there() {
+    let copy = Copy::new(vec![named("a", "one"), named("b", "two")], "name", BY_NAME).await;
+    copy.put(TARGET, json!({ "name": { "S": "one" }, "id": { "S": "a" } })).await;
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    let counts = migration::summary::so_far(&copy.world.ledger, &copy.plan.run).await.unwrap().counts;
+    assert_eq!((counts.written, counts.unchanged), (1, 1));
+}
+
+/// Where others write to the target, the bulk creates and changes nothing that is there.
+#[tokio::test]
+async fn beside_other_writers_the_bulk_only_creates() {
+    let lines = "target: { table: others, carry: bulk, written_by_others: true }";
+    let copy = Copy::new(things(3), "id", lines).await;
+    let newer = json!({ "id": { "S": "thing-00001" }, "n": { "N": "99" } });
+    copy.put(TARGET, newer.clone()).await;
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    let target = copy.target().await;
+    assert_eq!(target.len(), 3);
+    assert!(target.contains(&newer));
+    let counts = migration::summary::so_far(&copy.world.ledger, &copy.plan.run).await.unwrap().counts;
+    assert_eq!((counts.written, counts.unchanged), (2, 1));
+}
+
+/// What is nobody's image is not overwritten either.
+#[tokio::test]
+async fn an_item_of_somebody_else_is_left_and_reported() {
+    let copy = Copy::new(vec![named("a", "one")], "name", BY_NAME).await;
+    let theirs = json!({ "name": { "S": "one" }, "note": { "S": "secret" } });
+    copy.put(TARGET, theirs.clone()).await;
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    assert_eq!(copy.target().await, [theirs]);
+    let failed = failures::list(&copy.world.ledger, &copy.plan.run, 10).await.unwrap();
+    assert!(failed[0].reason.contains("an item that is no image") && !failed[0].reason.contains("secret"));
+}
