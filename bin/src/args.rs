@@ -1,11 +1,15 @@
 //! Flags as they are typed.
 
+mod reading;
+
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use migration::definition::{Percentage, TableName, TotalSegments};
+
+pub(crate) use reading::{CountArgs, ReadingArgs};
 
 /// Change every item of a DynamoDB table, safely, while it is in use
 ///
@@ -43,6 +47,8 @@ pub(crate) enum Command {
     Restore(RunArgs),
     /// Write the items that a run could not migrate to stdout, a JSON object a line: key, reason, segment
     Failures(RunArgs),
+    /// Count a table's items, and those that the migration's `where` chooses: exactly, by reading them all
+    Count(CountArgs),
     /// Serve an embedded database on 127.0.0.1, for any AWS client
     Serve(ServeArgs),
     /// Write a table's items to stdout as DynamoDB JSON, one {"Item":{...}} a line
@@ -62,7 +68,7 @@ impl Command {
             | Self::Retry(RetryArgs { run, .. })
             | Self::Restore(run)
             | Self::Failures(run) => Some(Some(&run.run)),
-            Self::Serve(_) | Self::Export(_) => None,
+            Self::Count(_) | Self::Serve(_) | Self::Export(_) => None,
         }
     }
 }

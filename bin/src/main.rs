@@ -17,7 +17,9 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::args::{Args, Command};
-use crate::commands::{control, export, failures, migrate, raised, restore, resume, retry, serve, status, stop, watch};
+use crate::commands::{
+    control, count, export, failures, migrate, raised, restore, resume, retry, serve, status, stop, watch,
+};
 use crate::errors::{CliError, Ended};
 
 #[tokio::main]
@@ -47,6 +49,7 @@ async fn carry_out(args: Args) -> Result<Ended, CliError> {
         Command::Retry(args) => retry::retry(args).await,
         Command::Restore(args) => restore::restore(args).await,
         Command::Failures(args) => failures::failures(args).await,
+        Command::Count(args) => count::count(args).await,
         Command::Serve(args) => serve::serve(args).await,
         Command::Export(args) => export::export(args).await,
     }

@@ -1,5 +1,7 @@
 //! What a run came to: words to read, or one JSON object.
 
+pub(crate) mod counted;
+
 use std::collections::BTreeSet;
 
 use indicatif::HumanCount;

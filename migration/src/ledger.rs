@@ -43,6 +43,8 @@ pub enum Entry {
     WorkerError,
     /// A segment's checkpoint and counts.
     Segment(u32),
+    /// The [`Export`](crate::export::Export) that a copy's items are read from.
+    Export,
     /// The nth item of a segment that could not be migrated.
     Failure(u32, u64),
     /// The [`Summary`](crate::summary::Summary).
@@ -89,6 +91,7 @@ impl Entry {
             Self::WorkerError => "worker_error".into(),
             Self::Segment(segment) => format!("{SEGMENT_PREFIX}{segment:06}"),
             Self::Failure(segment, number) => format!("{FAILURE_PREFIX}{segment:06}#{number:09}"),
+            Self::Export => "export".into(),
             Self::Report => "report".into(),
             Self::Current => "copy".into(),
             Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),

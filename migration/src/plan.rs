@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{Definition, KeySchema};
+use crate::definition::{BulkSource, Definition, KeySchema};
 use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
 use crate::table::{self, Table};
@@ -256,10 +256,26 @@ impl Plan {
         Ok(Self { definition, attempt, scope: Scope::FailedItems, ..self })
     }
 
-    /// The Map's items: every child once, in an order that spreads the table's partitions, and that is the
+    /// Whether the items are read from an export of the table: a copy's bulk may be.
+    pub fn reads_export(&self) -> bool {
+        let Some(target) = self.definition.target.as_ref() else { return false };
+        let is_chosen = match target.bulk {
+            BulkSource::Scan => false,
+            BulkSource::Export => true,
+            BulkSource::ExportAbove(bytes) => self.expected_bytes > bytes,
+        };
+        is_chosen && target.carry.has_bulk() && self.job == Job::Migrate
+    }
+
+    /// The Map's items where a scan is: every child once, in an order that spreads the table's partitions, and that is the
     /// same whenever the plan is read.
     pub fn shuffled_children(&self) -> Vec<u32> {
-        let mut children: Vec<u32> = (0..self.children).collect();
+        self.shuffled(self.children)
+    }
+
+    /// So many children in such an order.
+    pub(crate) fn shuffled(&self, children: u32) -> Vec<u32> {
+        let mut children: Vec<u32> = (0..children).collect();
         let seed = self.run.0.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
         children.shuffle(&mut StdRng::seed_from_u64(seed));
         children
@@ -267,7 +283,38 @@ impl Plan {
 
     /// The segments that child `child` works: `child`, `child + children`, and so on.
     pub fn segments_of(&self, child: u32) -> impl Iterator<Item = u32> + use<> {
-        (child..self.definition.segments.get()).step_by(self.children as usize)
+        self.segments().of_child(child)
+    }
+
+    /// How the children share the segments.
+    pub(crate) fn segments(&self) -> Parts {
+        Parts { number: self.definition.segments.get(), children: self.children }
+    }
+}
+
+/// What the Map's children share among them: segments, or the files of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Parts {
+    /// How many there are.
+    pub(crate) number: u32,
+    /// How many children share them.
+    pub(crate) children: u32,
+}
+
+impl Parts {
+    /// So many parts, among as many children as there may be.
+    pub(crate) fn of(number: u32) -> Self {
+        Self { number, children: number.clamp(1, MAX_CHILDREN) }
+    }
+
+    /// The parts of a child.
+    pub(crate) fn of_child(self, child: u32) -> impl Iterator<Item = u32> + use<> {
+        (child..self.number).step_by(self.children as usize)
+    }
+
+    /// The child that has this part.
+    pub(crate) fn child_of(self, part: u32) -> u32 {
+        part % self.children
     }
 }
 

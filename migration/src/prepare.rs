@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
 use crate::error::{Error, Kind};
+use crate::export;
 use crate::ledger::{Entry, Ledger};
-use crate::plan::{Plan, RunId, Scope};
+use crate::plan::{Job, Plan, RunId, Scope};
 use crate::segment::Checkpoint;
 use crate::services::Services;
 use crate::table::Table;
@@ -61,8 +62,8 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         Scope::FailedItems => children_with_failed_items(&services.ledger, &plan).await?,
     };
     Ok(Prepared {
-        backup: plan.definition.backup,
-        prewarm: plan.definition.prewarm.is_some(),
+        backup: plan.definition.backup && plan.job == Job::Migrate,
+        prewarm: plan.definition.prewarm.is_some() && plan.job == Job::Migrate,
         children,
         concurrency: plan.concurrency,
         attempt: plan.attempt,
@@ -83,12 +84,13 @@ async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
 /// The children in whose segments there are failed items.
 async fn children_with_failed_items(ledger: &Ledger, plan: &Plan) -> Result<Vec<u32>, Error> {
     let mut with_failed_items = BTreeSet::new();
+    let parts = export::parts(ledger, plan).await?;
     ledger
         .each_segment(&plan.run, |segment, checkpoint: Checkpoint| {
             if checkpoint.counts.failed > 0 {
-                with_failed_items.insert(segment % plan.children);
+                with_failed_items.insert(parts.child_of(segment));
             }
         })
         .await?;
-    Ok(plan.shuffled_children().into_iter().filter(|child| with_failed_items.contains(child)).collect())
+    Ok(plan.shuffled(parts.children).into_iter().filter(|child| with_failed_items.contains(child)).collect())
 }

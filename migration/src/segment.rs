@@ -5,24 +5,27 @@
 
 mod books;
 mod failed;
+mod files;
 mod outcomes;
 mod page_size;
 mod pages;
+pub(crate) mod scan;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-pub use books::Checkpoint;
+pub use books::{Checkpoint, Unread};
 
 use self::page_size::PageSize;
 use crate::copy::{Images, bulk};
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
+use crate::export;
 use crate::item::Item;
 use crate::ledger::Entry;
 use crate::pace::{Pace, Pacer};
 use crate::patience::Met;
-use crate::plan::{Plan, RunId, Scope};
+use crate::plan::{Parts, Plan, RunId, Scope};
 use crate::services::Services;
 use crate::summary;
 use crate::transform::{Run, Transform};
@@ -128,13 +131,23 @@ struct Worker<'w> {
 impl Worker<'_> {
     async fn segments(&self, child: u32) -> Result<(), Error> {
         let mut size = PageSize::new(self.plan.concurrency);
-        for segment in self.plan.segments_of(child) {
-            match self.plan.scope {
-                Scope::Segments => pages::work(self, segment, &mut size).await?,
-                Scope::FailedItems => failed::work(self, segment).await?,
+        let contents = export::contents(&self.services.ledger, self.plan).await?;
+        let parts = contents.as_ref().map_or(self.plan.segments(), |contents| Parts::of(contents.files));
+        match (self.plan.scope, contents) {
+            (Scope::Segments, None) => {
+                for segment in parts.of_child(child) {
+                    pages::work(self, segment, &mut size).await?;
+                }
+                Ok(())
+            }
+            (Scope::Segments, Some(contents)) => files::work(self, &contents, child, &mut size).await,
+            (Scope::FailedItems, _) => {
+                for part in parts.of_child(child) {
+                    failed::work(self, part).await?;
+                }
+                Ok(())
             }
         }
-        Ok(())
     }
 
     fn pace(&self) -> Pace<'_> {

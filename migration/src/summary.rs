@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::counts::Counts;
 use crate::definition::ToleratedFailures;
 use crate::error::{Error, Kind};
+use crate::export;
 use crate::ledger::{Entry, Ledger};
 use crate::limit::Limit;
 use crate::plan::{Engine, RunId};
@@ -107,7 +108,7 @@ impl ToleratedFailures {
 pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Summary, Error> {
     let plan = services.plan(&ending.run).await?;
     let SoFar { counts, segments_done: succeeded, limits } = so_far(&services.ledger, &ending.run).await?;
-    let total = plan.definition.segments.get();
+    let total = export::parts(&services.ledger, &plan).await?.number;
     let tolerated = plan.definition.tolerated_failures;
     let share = tolerated.percentage.get();
     let caught = match ending.failure {
@@ -122,11 +123,12 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
         Some(RunFailure { error: Kind::TooManyFailedItems.name().into(), reason })
     } else if caught.is_some() {
         caught
+    } else if succeeded < total {
+        let unread = export::check_read(&services.ledger, &ending.run).await.err();
+        let why = unread.map_or(format!("only {succeeded} of {total} segments are done"), |error| error.to_string());
+        Some(RunFailure { error: Kind::Refused.name().into(), reason: why })
     } else {
-        (succeeded < total).then(|| RunFailure {
-            error: Kind::Refused.name().into(),
-            reason: format!("only {succeeded} of {total} segments are done"),
-        })
+        None
     };
     let status = match &failure {
         None => Status::Succeeded,

@@ -2,41 +2,49 @@
 
 use migration::Kind;
 use migration::cost::Prices;
-use migration::definition::TableName;
+use migration::plan::{Job, Plan};
 use migration::summary::Summary;
 
 use crate::args::Output;
 use crate::engine::Left;
 use crate::errors::{CliError, Ended};
-use crate::report::{self, Report};
+use crate::report::{self, Report, counted};
 use crate::show;
 
 /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
 pub(crate) fn conclude(
     summary: &Summary,
-    table: &TableName,
+    plan: &Plan,
     left: &Left,
     prices: &Prices,
     notes: &[String],
     output: Output,
 ) -> Result<Ended, CliError> {
+    let (lines, object) = match plan.job {
+        Job::Count => (counted::lines(summary, plan, prices, notes), counted::json(summary, plan)),
+        Job::Migrate | Job::Verify { .. } => (of_migration(summary, plan, left, prices, notes), report::json(summary)),
+    };
+    match output {
+        Output::Text => show::output(lines.join("\n"))?,
+        Output::Json => {
+            lines.iter().for_each(show::line);
+            show::output(object)?;
+        }
+    }
+    Ok(summary.status.into())
+}
+
+fn of_migration(summary: &Summary, plan: &Plan, left: &Left, prices: &Prices, notes: &[String]) -> Vec<String> {
     let report = Report {
         summary,
-        table: table.as_str(),
+        table: plan.definition.source.table.as_str(),
         raised: left.raised.as_ref(),
         after: left.table.as_ref(),
         failures: &left.failures,
         prices,
         notes,
     };
-    match output {
-        Output::Text => show::output(report.lines().join("\n"))?,
-        Output::Json => {
-            report.lines().iter().for_each(show::line);
-            show::output(report::json(summary))?;
-        }
-    }
-    Ok(summary.status.into())
+    report.lines()
 }
 
 /// What leads on from a run that did not succeed; `mend` says how a migration is mended there.

@@ -24,7 +24,7 @@ use crate::{ask, report, show};
 
 /// Children at work where nobody says otherwise: a tenth of the Lambda functions that an account may have at work in a
 /// region from its first day (Lambda quotas, "Concurrent executions"), which it needs for other things too.
-const CHILDREN_AT_WORK: u32 = 100;
+pub(crate) const CHILDREN_AT_WORK: u32 = 100;
 
 pub(crate) async fn migrate(
     args: MigrateArgs,

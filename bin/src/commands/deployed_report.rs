@@ -22,8 +22,8 @@ pub(crate) fn report(
 ) -> Result<Ended, CliError> {
     let reported = left.summary.clone().filter(|summary| summary.attempt == plan.attempt);
     let summary = reported.unwrap_or_else(|| unreported(plan, look));
-    let (table, notes) = (&plan.definition.source.table, notes(deployed, plan, &summary, left));
-    conclude(&summary, table, left, prices, &notes, output)
+    let notes = notes(deployed, plan, &summary, left);
+    conclude(&summary, plan, left, prices, &notes, output)
 }
 
 /// The end of an execution that came to no report: it failed before its plan was written, timed out, or was aborted.

@@ -86,7 +86,7 @@ impl Job {
         let left = Left::read(&self.client, ledger, &summary.run, &self.table.name).await?;
         let mut notes = vec![format!("ledger      {}", file.display())];
         notes.extend(self.what_next(&summary));
-        conclude(&summary, &self.plan.definition.source.table, &left, &self.prices, &notes, self.output)
+        conclude(&summary, &self.plan, &left, &self.prices, &notes, self.output)
     }
 
     /// A run that was killed has left its table raised: what stood before is in its ledger.

@@ -47,7 +47,7 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         }
     };
     let table = first_contact(&client, definition.source.table.as_str()).await?;
-    let plan = Plan::new(definition, &table, engine, workers(&args), started)?;
+    let plan = Plan::new(definition, &table, engine, workers(args.workers), started)?;
     let plan = Plan { now, ..plan };
     // The same by the table's own key; a run would find out after its plan is written.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
@@ -111,9 +111,10 @@ fn prices(args: &MigrateArgs) -> Result<Prices, CliError> {
     Ok(Prices::from_json(&text)?)
 }
 
-fn workers(args: &MigrateArgs) -> u32 {
+/// Workers of this process: so many as were asked for, or as its processors can do with.
+pub(crate) fn workers(asked: Option<u32>) -> u32 {
     let processors = std::thread::available_parallelism().map_or(1, |processors| processors.get() as u32);
-    args.workers.unwrap_or(processors * WORKERS_PER_PROCESSOR)
+    asked.unwrap_or(processors * WORKERS_PER_PROCESSOR)
 }
 
 /// Says which real table is meant, and opens the way to it.

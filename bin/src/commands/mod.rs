@@ -2,6 +2,7 @@
 
 pub(crate) mod conclude;
 pub(crate) mod control;
+pub(crate) mod count;
 pub(crate) mod deployed;
 pub(crate) mod deployed_again;
 pub(crate) mod deployed_report;
@@ -13,6 +14,7 @@ pub(crate) mod follow;
 pub(crate) mod job;
 pub(crate) mod migrate;
 pub(crate) mod raised;
+pub(crate) mod reading;
 pub(crate) mod restore;
 pub(crate) mod resume;
 pub(crate) mod retry;

@@ -155,7 +155,7 @@ pub(crate) async fn report_of_local(
         let client = connect(plan, "looks at").await?;
         Left::read(&client, &ledger.ledger, &plan.run, table.as_str()).await?
     };
-    conclude(&summary, table, &left, prices, &[format!("ledger      {}", ledger.file.display())], output)
+    conclude(&summary, plan, &left, prices, &[format!("ledger      {}", ledger.file.display())], output)
 }
 
 /// A client of the database that a run of this folder works on; `verb` says what for.

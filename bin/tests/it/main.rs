@@ -3,6 +3,7 @@
 // What the tests share unwraps as the tests do.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod counted;
 mod deployed;
 mod deployed_again;
 mod deployed_faults;

@@ -196,6 +196,24 @@ pub struct ToleratedFailures {
 }
 
 impl Definition {
+    /// A migration that leaves every item of `source` as it is: of those that only read.
+    pub fn identity(migration: &str, source: TableName) -> Self {
+        Self {
+            migration: migration.to_owned(),
+            source: Source { table: source, key: None },
+            target: None,
+            condition: None,
+            transform: Vec::new(),
+            marker: None,
+            segments: TotalSegments::DEFAULT,
+            writes: WriteRequests::default(),
+            backup: false,
+            prewarm: None,
+            tolerated_failures: ToleratedFailures { percentage: Percentage::ZERO },
+            budget: Budget::default(),
+        }
+    }
+
     /// Every path that the transform writes, with the step that writes it; a function's are not known.
     pub fn written_paths(&self) -> impl Iterator<Item = (&Step, &Path)> {
         self.transform.iter().flat_map(|step| step.written_paths().into_iter().map(move |path| (step, path)))

@@ -40,6 +40,18 @@ pub struct Checkpoint {
     /// The limits that throttled requests have met.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub limits: BTreeSet<Limit>,
+    /// What is wrong with the file that takes a segment's place in an export, where it can't be read on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unread: Option<Unread>,
+}
+
+/// A file of an export that can't be read on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// Its name, and why; no value of an item.
+    pub reason: String,
+    /// The attempt that found it so: the next one tries again.
+    pub attempt: u32,
 }
 
 /// The checkpoint of a segment, and how it stands in the ledger.

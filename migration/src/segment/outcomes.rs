@@ -30,6 +30,11 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
+    /// A page whose items nothing is done with but counting.
+    pub(super) fn counted(counts: Counts) -> Self {
+        Self { counts, ..Self::default() }
+    }
+
     /// A page that could not be read.
     pub(super) fn broken(error: Error) -> Self {
         Self { broken: Some(error), ..Self::default() }
@@ -95,6 +100,8 @@ pub(super) async fn take_down(
     next.limits.extend(met.into_iter().flat_map(|met| met.limits));
     next.cursor = place.cursor.or(next.cursor);
     next.done = place.done;
+    // What could not be read before can be now.
+    next.unread = None;
     let first = next.failures + 1;
     let failed: Vec<_> = (first..).zip(failed).map(|(number, item)| Recorded { number, item }).collect();
     next.failures += failed.len() as u64;

@@ -27,6 +27,11 @@ impl PageSize {
         Self { items: FIRST, target: LEAST.max(FOR_EACH_WORKER * workers) }
     }
 
+    /// The number itself.
+    pub(super) fn items(self) -> usize {
+        self.items as usize
+    }
+
     /// Scan's `Limit`.
     pub(super) fn limit(self) -> i32 {
         i32::try_from(self.items).unwrap_or(i32::MAX)

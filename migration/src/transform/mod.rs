@@ -96,10 +96,20 @@ impl Transform {
         &self.key
     }
 
+    /// Whether `where` chooses `item`.
+    pub fn chooses(&self, item: &Item) -> bool {
+        self.is_chosen(&Draft::new(item))
+    }
+
+    /// Whether it chooses every item, as there is no `where`.
+    pub(crate) fn chooses_all(&self) -> bool {
+        self.definition.condition.is_none()
+    }
+
     /// What is to be done with `item`.
     pub fn apply(&self, item: &Item) -> Result<Verdict, Failure> {
         let mut draft = Draft::new(item);
-        if !self.chooses(&draft) {
+        if !self.is_chosen(&draft) {
             return Ok(Verdict::Filtered);
         }
         let marker = self.definition.marker.as_ref().map(Path::attribute);
@@ -123,13 +133,13 @@ impl Transform {
     /// `where` doesn't choose it; `None` where a step deletes it.
     pub fn image(&self, item: &Item) -> Result<Option<Item>, Failure> {
         let mut draft = Draft::new(item);
-        if self.chooses(&draft) && self.take_steps(&mut draft)? == steps::Next::Delete {
+        if self.is_chosen(&draft) && self.take_steps(&mut draft)? == steps::Next::Delete {
             return Ok(None);
         }
         Ok(Some(draft.item()))
     }
 
-    fn chooses(&self, draft: &Draft<'_>) -> bool {
+    fn is_chosen(&self, draft: &Draft<'_>) -> bool {
         self.definition.condition.as_ref().is_none_or(|condition| condition::holds(condition, draft))
     }
 

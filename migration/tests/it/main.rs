@@ -7,6 +7,7 @@ mod batches;
 mod capacity;
 mod control;
 mod copy;
+mod count;
 mod failures;
 mod interference;
 mod pacing;

@@ -1,0 +1,167 @@
+//! The way of the commands that read whole tables, from their flags to a run: the same engines, the same workers and the
+//! same books as a migration has, and nothing of the table is changed for them.
+
+use std::path::PathBuf;
+
+use aws_sdk_dynamodb::Client;
+use embedded::Options;
+use indicatif::HumanCount;
+use jiff::Timestamp;
+use migration::cost::Prices;
+use migration::definition::{Budget, Definition};
+use migration::item::read_units;
+use migration::plan::{self, Engine, Job as What, Plan};
+use migration::table::Table;
+use migration::transform::{Run, Transform};
+
+use crate::args::{EngineArg, ReadingArgs};
+use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, to_its_end};
+use crate::commands::job::Job;
+use crate::commands::migrate::{first_contact, workers};
+use crate::engine::choice::nothing_deployed;
+use crate::engine::embedded::open_file;
+use crate::engine::step_functions::{Deployed, Target, input};
+use crate::engine::{direct, local};
+use crate::errors::{CliError, Ended};
+use crate::show;
+use crate::signals::Signals;
+
+/// What is to be read, and how.
+pub(crate) struct Reading {
+    pub(crate) definition: Definition,
+    /// Where the definition stands.
+    pub(crate) file: PathBuf,
+    pub(crate) job: What,
+    /// What it does with the table, in words.
+    pub(crate) verb: &'static str,
+    pub(crate) args: ReadingArgs,
+}
+
+/// Begins it where it is meant to be, and follows it to its report.
+pub(crate) async fn begin(mut reading: Reading) -> Result<Ended, CliError> {
+    let ReadingArgs { segments, read_units, share, .. } = reading.args;
+    let definition = &mut reading.definition;
+    definition.segments = segments.unwrap_or(definition.segments);
+    let budget = definition.budget;
+    definition.budget =
+        Budget { share: share.unwrap_or(budget.share), read_units: read_units.or(budget.read_units), ..budget };
+    // Reading asks for no more than the table has.
+    definition.prewarm = None;
+    match engine(&reading)? {
+        Chosen::Here(engine) => here(reading, engine).await,
+        Chosen::Deployed(target) => on_a_stack(reading, target).await,
+    }
+}
+
+enum Chosen {
+    Here(Engine),
+    Deployed(Target),
+}
+
+fn engine(Reading { definition, args, .. }: &Reading) -> Result<Chosen, CliError> {
+    let migration = definition.migration.as_str();
+    let refuse_database = || match &args.database {
+        Some(_) => {
+            Err(CliError::usage("--database is for the embedded engine; leave it out, or name --engine embedded"))
+        }
+        None => Ok(()),
+    };
+    match args.engine {
+        Some(EngineArg::Embedded) => Ok(Chosen::Here(Engine::Embedded)),
+        Some(EngineArg::Direct) => refuse_database().map(|()| Chosen::Here(Engine::Direct)),
+        None if args.database.is_some() => Ok(Chosen::Here(Engine::Embedded)),
+        named @ (Some(EngineArg::StepFunctions) | None) => match Target::find(&args.deployed, Some(migration))? {
+            Some(target) => refuse_database().map(|()| Chosen::Deployed(target)),
+            None if named.is_some() => Err(CliError::usage(nothing_deployed(migration))),
+            None => Ok(Chosen::Here(Engine::Direct)),
+        },
+    }
+}
+
+async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
+    let Reading { mut definition, job, args, .. } = reading;
+    // Nothing is written, so there is nothing to go back to.
+    definition.backup = false;
+    let name = definition.source.table.clone();
+    let (client, database) = match engine {
+        Engine::Embedded => {
+            let (client, file) = embedded(&args)?;
+            (client, Some(file))
+        }
+        _ => {
+            let (client, place) = direct::connect().await?;
+            show::line(format_args!("engine direct: {} the real table {name} {place}", reading.verb));
+            (client, None)
+        }
+    };
+    let table = first_contact(&client, name.as_str()).await?;
+    let plan = Plan { database, ..plan(definition, &table, engine, job, workers(args.workers))? };
+    let prices = Prices::built_in()?;
+    say_size(&plan, &prices);
+    let ledger = local::new_ledger(&plan.run).await?;
+    Job { plan, table, client, prices, output: args.output, ledger }.run().await
+}
+
+/// The database of a rehearsal that was kept.
+fn embedded(args: &ReadingArgs) -> Result<(Client, PathBuf), CliError> {
+    let file = args.database.as_deref().ok_or_else(|| {
+        CliError::usage("expected --database FILE for --engine embedded: without it there is no table to read")
+    })?;
+    if !file.exists() {
+        return Err(CliError::usage(format!("expected a database in {}, found no file", file.display())));
+    }
+    let database = open_file(file, Options::default())?;
+    let client = Client::from_conf(migration::client_config(database.client_builder()).build());
+    Ok((client, std::path::absolute(file)?))
+}
+
+async fn on_a_stack(reading: Reading, target: Target) -> Result<Ended, CliError> {
+    let Reading { definition, file, job, verb, args } = reading;
+    let deployed = Deployed::open(&target).await?;
+    deployed.check(&definition, &file.display().to_string())?;
+    show::line(format_args!(
+        "engine step-functions: {verb} the real table {} in {}, account {}, on stack {} ({})",
+        deployed.stack.table,
+        deployed.aws.place(),
+        deployed.stack.account,
+        deployed.stack.name,
+        target.by
+    ));
+    let table = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
+    let plan = plan(definition, &table, Engine::StepFunctions, job, args.workers.unwrap_or(CHILDREN_AT_WORK))?;
+    // Whoever may not read the ledger could not follow.
+    plan::read(&deployed.ledger(), &plan.run).await?;
+    let (input, prices) = (input(&plan)?, Prices::built_in()?);
+    say_size(&plan, &prices);
+    if !is_wanted(args.yes)? {
+        show::line("nothing was begun");
+        return Ok(Ended::Stopped);
+    }
+    // From here on Ctrl-C ends nothing in between.
+    let mut signals = Signals::listen()?;
+    deployed.start(&plan, &input).await?;
+    show::line(format_args!("run {} has begun: {}", plan.run, deployed.execution_arn(&plan).console()));
+    to_its_end(deployed, &plan, &target, &prices, args.output, &mut signals).await
+}
+
+fn plan(definition: Definition, table: &Table, engine: Engine, job: What, workers: u32) -> Result<Plan, CliError> {
+    let plan = Plan { job, ..Plan::new(definition, table, engine, workers, Timestamp::now())? };
+    // A function that nobody has written is known before the run begins.
+    Transform::new(plan.definition.clone(), plan.key.clone(), &functions::transforms::all(), Run { now: plan.now })?;
+    Ok(plan)
+}
+
+/// What it is likely to take, by the figures that are known before.
+fn say_size(plan: &Plan, prices: &Prices) {
+    let units = read_units(plan.expected_bytes.try_into().unwrap_or(usize::MAX)) as f64 / 2.0;
+    show::line(match plan.expected_items {
+        0 => "DescribeTable doesn't know yet how many items there are".to_owned(),
+        items => format!(
+            "DescribeTable says {} items; reading them takes about {} read units, ${:.4} on demand ({})",
+            HumanCount(items),
+            HumanCount(units as u64),
+            prices.on_demand(units, 0.0),
+            prices.region
+        ),
+    });
+}
