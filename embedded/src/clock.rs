@@ -12,8 +12,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
-    pub(crate) fn new() -> Self {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    /// A clock that shows this time now; the system's unless another is given.
+    pub(crate) fn new(opened_at: Option<SystemTime>) -> Self {
+        let since_epoch = opened_at.unwrap_or_else(SystemTime::now).duration_since(UNIX_EPOCH).unwrap_or_default();
         Self { opened_at: Instant::now(), opened_epoch_seconds: since_epoch.as_secs_f64() }
     }
 

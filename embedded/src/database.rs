@@ -3,21 +3,26 @@
 use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
 
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use tempfile::TempDir;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::engine::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::faults::Faults;
-use crate::http::{InProcess, autoscaling_client_builder, client_builder};
+use crate::functions::Functions;
+use crate::http::{
+    InProcess, autoscaling_client_builder, client_builder, lambda_client_builder, s3_client_builder, sqs_client_builder,
+};
+use crate::mappings::Attended;
 use crate::objects::ObjectStore;
-use crate::operations;
 use crate::reply::{Fault, Reply};
+use crate::request::{Request, Service};
+use crate::{buckets, functions, operations, queues, streams};
 
 /// How the database behaves.
 #[derive(Debug, Clone)]
@@ -30,11 +35,21 @@ pub struct Options {
     /// Whether requests are worked on the thread that awaits them. A simulation on one thread then takes the same
     /// course each time; others would wait for the database with all that they have under way. Default: no.
     pub on_own_thread: bool,
+    /// How long an event source mapping takes to be made, enabled, disabled, changed or deleted. Default: no time.
+    pub mapping_takes: Duration,
+    /// What time of day it is when the database is opened; it goes on with tokio's clock. Default: the system's.
+    pub opened_at: Option<SystemTime>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { enforce_capacity: true, update_takes: Duration::ZERO, on_own_thread: false }
+        Self {
+            enforce_capacity: true,
+            update_takes: Duration::ZERO,
+            on_own_thread: false,
+            mapping_takes: Duration::ZERO,
+            opened_at: None,
+        }
     }
 }
 
@@ -56,6 +71,18 @@ impl Options {
         self.on_own_thread = on_own_thread;
         self
     }
+
+    /// How long a change of an event source mapping takes.
+    pub fn mapping_takes(mut self, duration: Duration) -> Self {
+        self.mapping_takes = duration;
+        self
+    }
+
+    /// What time of day it is when the database is opened.
+    pub fn opened_at(mut self, time: SystemTime) -> Self {
+        self.opened_at = Some(time);
+        self
+    }
 }
 
 /// A DynamoDB in this process, on one SQLite file. Clones share it; the last one closes it.
@@ -71,6 +98,22 @@ struct Inner {
     engine: Arc<Mutex<Engine>>,
     requests: AtomicU64,
     path: PathBuf,
+    functions: Functions,
+    attended: Attended,
+    /// Told of every change that somebody who waits may be waiting for; the numbers say nothing.
+    streams: watch::Sender<u64>,
+    queues: watch::Sender<u64>,
+    mappings: watch::Sender<u64>,
+}
+
+/// A handle that doesn't keep the database.
+#[derive(Clone)]
+pub(crate) struct WeakEmbedded(Weak<Inner>);
+
+impl WeakEmbedded {
+    pub(crate) fn upgrade(&self) -> Option<Embedded> {
+        self.0.upgrade().map(|inner| Embedded { inner })
+    }
 }
 
 /// What stands around an open database file: the lock, and the folder of a temporary one. The engine keeps it,
@@ -111,7 +154,16 @@ impl Embedded {
         let durable = temporary.is_none();
         let place = Place { _lock: lock, _temporary: temporary };
         let engine = Engine::open(name, durable, options, place)?;
-        let inner = Inner { engine: Arc::new(Mutex::new(engine)), requests: AtomicU64::new(0), path: path.to_owned() };
+        let inner = Inner {
+            engine: Arc::new(Mutex::new(engine)),
+            requests: AtomicU64::new(0),
+            path: path.to_owned(),
+            functions: Functions::default(),
+            attended: Attended::default(),
+            streams: watch::Sender::new(0),
+            queues: watch::Sender::new(0),
+            mappings: watch::Sender::new(0),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -135,6 +187,22 @@ impl Embedded {
         autoscaling_client_builder(self)
     }
 
+    /// The configuration of a client of the SQS of this database.
+    pub fn sqs_client_builder(&self) -> aws_sdk_sqs::config::Builder {
+        sqs_client_builder(self)
+    }
+
+    /// The configuration of a client of its Lambda: event source mappings, and invocations of functions that were
+    /// [registered](Embedded::register).
+    pub fn lambda_client_builder(&self) -> aws_sdk_lambda::config::Builder {
+        lambda_client_builder(self)
+    }
+
+    /// The configuration of a client of its S3.
+    pub fn s3_client_builder(&self) -> aws_sdk_s3::config::Builder {
+        s3_client_builder(self)
+    }
+
     /// The HTTP client that takes requests to this database, for a configuration made elsewhere. It answers
     /// whatever the endpoint, the region and the credentials are.
     pub fn http_client(&self) -> SharedHttpClient {
@@ -153,12 +221,71 @@ impl Embedded {
 
     /// Answers one request. The SDK's client and the server both come through here: what should happen to
     /// every request (faults, latency, counting) belongs around this call.
-    pub(crate) async fn respond(&self, target: &str, body: Vec<u8>) -> (String, Reply) {
+    pub(crate) async fn respond(&self, request: Request) -> (String, Reply) {
         let request_id = self.request_id();
-        let operation = target.rsplit_once('.').map_or("", |(_, operation)| operation).to_owned();
-        let reply = self.with_engine(move |engine| operations::answer(engine, &operation, &body)).await;
-        let reply = reply.unwrap_or_else(|_| Err(Fault::internal("the request failed inside the database")));
-        (request_id, reply.into())
+        let reply = match request.service {
+            Service::Database => self.respond_from_database(request).await,
+            Service::Queues => queues::answer(self, request).await,
+            Service::Functions => functions::answer(self, request).await,
+            Service::Objects => buckets::answer(self, request).await,
+        };
+        (request_id, reply)
+    }
+
+    async fn respond_from_database(&self, request: Request) -> Reply {
+        let may_write = operations::may_write(&request.operation);
+        let reply = self.with_engine(move |engine| operations::answer(engine, &request.operation, &request.body)).await;
+        if may_write {
+            self.streams_changed();
+        }
+        reply.unwrap_or_else(|_| Err(Fault::internal("the request failed inside the database"))).into()
+    }
+
+    /// Deletes the items whose time to live has passed, as DynamoDB does now and then, and says how many they were.
+    /// Their stream records have its own identity.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Database`].
+    pub async fn expire_items(&self) -> Result<usize> {
+        let expired = self.with_engine(streams::expire).await?;
+        self.streams_changed();
+        expired.map_err(|fault| Error::new(ErrorKind::Database, format!("items could not be expired: {fault:?}")))
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.inner.functions
+    }
+
+    pub(crate) fn attended(&self) -> &Attended {
+        &self.inner.attended
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakEmbedded {
+        WeakEmbedded(Arc::downgrade(&self.inner))
+    }
+
+    pub(crate) fn streams_changed(&self) {
+        self.inner.streams.send_modify(|changes| *changes += 1);
+    }
+
+    pub(crate) fn queues_changed(&self) {
+        self.inner.queues.send_modify(|changes| *changes += 1);
+    }
+
+    pub(crate) fn mappings_changed(&self) {
+        self.inner.mappings.send_modify(|changes| *changes += 1);
+    }
+
+    pub(crate) fn stream_changes(&self) -> watch::Receiver<u64> {
+        self.inner.streams.subscribe()
+    }
+
+    pub(crate) fn queue_changes(&self) -> watch::Receiver<u64> {
+        self.inner.queues.subscribe()
+    }
+
+    pub(crate) fn mapping_changes(&self) -> watch::Receiver<u64> {
+        self.inner.mappings.subscribe()
     }
 
     /// Answers a request with a refusal, without a look at the database.

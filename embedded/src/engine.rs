@@ -54,7 +54,7 @@ pub(crate) fn quoted(name: &str) -> String {
 impl Engine {
     /// Opens the database in a file. `durable` files survive a power cut without damage.
     pub(crate) fn open(path: &str, durable: bool, options: Options, place: Place) -> Result<Self> {
-        let clock = Arc::new(Clock::new());
+        let clock = Arc::new(Clock::new(options.opened_at));
         let storage = Storage::new(path)?.with_clock(clock.clone());
         let synchronous = if durable { "NORMAL" } else { "OFF" };
         storage.conn().pragma_update(None, "synchronous", synchronous)?;
@@ -108,6 +108,7 @@ impl Engine {
                 self.tables.insert(name.to_owned(), table);
             }
         }
+        crate::streams::shards::follow(self, name).map_err(Fault::internal)?;
         Ok(())
     }
 

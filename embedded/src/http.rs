@@ -10,10 +10,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
+use crate::request::Request;
+use crate::wire::REGION;
 use crate::{Embedded, Faults};
-
-/// The media type of requests and responses.
-pub(crate) const AMZ_JSON: &str = "application/x-amz-json-1.0";
 
 /// The SDK's HTTP client that is this database, seen through the weather where there is any.
 #[derive(Debug, Clone)]
@@ -32,16 +31,20 @@ impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Self { embedded, faults } = self.clone();
         HttpConnectorFuture::new(async move {
-            let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
+            let target = request.headers().get("x-amz-target");
             let body = request.body().bytes().unwrap_or_default().to_vec();
+            let request = Request::read(request.method(), request.uri(), target, body);
             let (request_id, reply) = match faults {
-                Some(faults) => faults.pass(&embedded, &target, body).await?,
-                None => embedded.respond(&target, body).await,
+                Some(faults) => faults.pass(&embedded, request).await?,
+                None => embedded.respond(request).await,
             };
             let status = StatusCode::try_from(reply.status).unwrap_or(internal_error());
             let mut response = HttpResponse::new(status, SdkBody::from(reply.body));
-            response.headers_mut().insert("content-type", AMZ_JSON);
+            response.headers_mut().insert("content-type", reply.media_type);
             response.headers_mut().insert("x-amzn-requestid", request_id);
+            for (name, value) in reply.headers {
+                response.headers_mut().insert(name, value);
+            }
             Ok(response)
         })
     }
@@ -51,22 +54,31 @@ fn internal_error() -> StatusCode {
     StatusCode::try_from(500_u16).unwrap_or_else(|_| unreachable!("500 is a status code"))
 }
 
-/// What a client needs besides the HTTP client: no look-ups, no files, nothing of the environment.
-pub(crate) fn client_builder(embedded: &Embedded) -> aws_sdk_dynamodb::config::Builder {
-    aws_sdk_dynamodb::Config::builder()
-        .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
-        .endpoint_url("http://embedded.invalid")
-        .http_client(embedded.http_client())
+/// The configuration of a client of one of the services: no look-ups, no files, nothing of the environment.
+macro_rules! client_builder {
+    ($name:ident, $sdk:ident) => {
+        pub(crate) fn $name(embedded: &Embedded) -> $sdk::config::Builder {
+            $sdk::Config::builder()
+                .behavior_version($sdk::config::BehaviorVersion::latest())
+                .region(Region::from_static(REGION))
+                .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
+                .endpoint_url("http://embedded.invalid")
+                .http_client(embedded.http_client())
+        }
+    };
 }
 
-/// The same of the service that scales tables.
-pub(crate) fn autoscaling_client_builder(embedded: &Embedded) -> aws_sdk_applicationautoscaling::config::Builder {
-    aws_sdk_applicationautoscaling::Config::builder()
-        .behavior_version(aws_sdk_applicationautoscaling::config::BehaviorVersion::latest())
-        .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("embedded", "embedded", None, None, "embedded"))
-        .endpoint_url("http://embedded.invalid")
-        .http_client(embedded.http_client())
+client_builder!(client_builder, aws_sdk_dynamodb);
+client_builder!(autoscaling_client_builder, aws_sdk_applicationautoscaling);
+client_builder!(sqs_client_builder, aws_sdk_sqs);
+client_builder!(lambda_client_builder, aws_sdk_lambda);
+client_builder!(any_s3_client_builder, aws_sdk_s3);
+
+/// S3's clients name a bucket in the host unless they are told otherwise, and send checksums in pieces of the body.
+pub(crate) fn s3_client_builder(embedded: &Embedded) -> aws_sdk_s3::config::Builder {
+    use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+    any_s3_client_builder(embedded)
+        .force_path_style(true)
+        .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+        .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
 }

@@ -1,4 +1,5 @@
-//! An in-process AWS for rehearsal: DynamoDB behind the real SDK client, with capacity that is enforced.
+//! An in-process AWS for rehearsal: DynamoDB behind the real SDK client, with capacity that is enforced; its streams,
+//! FIFO queues, and event source mappings that carry them to functions in this process.
 //!
 //! [`Embedded`] puts the DynamoDB of the crate dynoxide-rs, on one SQLite file, behind the SDK's own HTTP
 //! interface. A program under rehearsal uses the client that it uses in production; there is no socket and no
@@ -26,9 +27,16 @@
 //! - UpdateTable's rules, warm throughput, billing mode history, backups that can be restored, the setting of
 //!   point-in-time recovery, limits.
 //! - The scalable targets of Application Auto Scaling, as far as a register of them goes: nothing scales by it.
-//! - Scans in linear time, with any number of segments. Streams without records of writes that changed nothing.
-//! - Faults on request, seeded ([`Faults`]): for one client, on its way to a database that has none.
-//! - Bulk loading ([`Embedded::load`]), wholly or not at all. Objects in a folder ([`ObjectStore`]) for S3.
+//! - Scans in linear time, with any number of segments.
+//! - Streams as they are read: one shard for each partition, which splits as tables grow ([`Embedded::split_shards`]),
+//!   24 hours of records, iterators for 15 minutes, no record of a write that changed nothing. Items expire when it is
+//!   asked for ([`Embedded::expire_items`]).
+//! - SQS's FIFO queues: groups, deduplication, visibility timeouts, dead letters, retention.
+//! - Functions ([`Function`]) and Lambda's event source mappings from streams and queues to them: lanes, windows,
+//!   retries, bisecting, partial failures, states. Queues and mappings outlive the process, as the tables do.
+//! - Faults on request, seeded ([`Faults`]): for one client, on its way to a database that has none. Hazards of
+//!   invocations ([`Hazards`]).
+//! - Bulk loading ([`Embedded::load`]), wholly or not at all. Objects in folders ([`ObjectStore`]) for S3.
 //!
 //! # Where it differs from AWS
 //! - Whoever reads sees every write at once: reads are never stale, indexes never lag.
@@ -44,12 +52,17 @@
 //!   without a key read the rest of the table for every page.
 //! - The entries of a batch that come back unprocessed haven't been validated.
 //! - A transaction that comes again with its token reports the units of its first run.
-//! - Streams have one shard. Time to live is a setting: nothing expires. ExportTableToPointInTime, ImportTable,
-//!   global tables and restoring to a point in time don't exist. Tables are named by name, not by ARN.
+//! - Shards are never rolled by time, and a deleted table's stream is gone with it. Time to live is a setting: nothing
+//!   expires by itself. ExportTableToPointInTime, ImportTable, global tables and restoring to a point in time don't
+//!   exist. Tables are named by name, not by ARN.
+//! - Queues are FIFO queues, without message attributes. A mapping delivers what it can the moment that it can: there
+//!   are no pollers to be scaled up, and LATEST begins with the next record. A batch of a queue that fails comes again
+//!   after its visibility timeout. A disabled mapping ends what it has under way.
 //! - Everything is in us-east-1, in the account 000000000000.
 
 mod attributes;
 mod batch;
+mod buckets;
 mod capacity;
 mod clock;
 mod control;
@@ -57,15 +70,20 @@ mod database;
 mod engine;
 mod error;
 mod faults;
+mod functions;
 mod http;
 mod load;
+mod mappings;
 mod metered;
 mod objects;
 mod operations;
+mod queues;
 mod reply;
+mod request;
 mod scan;
 mod schema;
 mod serve;
+mod streams;
 mod table;
 mod tokens;
 mod wire;
@@ -73,5 +91,6 @@ mod wire;
 pub use database::{Embedded, Options};
 pub use error::{Error, ErrorKind, Result};
 pub use faults::{Cut, Faults, Weather};
+pub use functions::{Function, FunctionError, Hazards, Misfortunes};
 pub use load::{Loaded, Loader};
 pub use objects::ObjectStore;

@@ -27,6 +27,11 @@ impl ObjectStore {
         Self { root: Arc::new(root.into()), _keeps: None }
     }
 
+    /// The objects under a folder of this one, by the rest of their keys.
+    pub(crate) fn folder(&self, name: &str) -> Self {
+        Self { root: Arc::new(self.root.join(name)), _keeps: self._keeps.clone() }
+    }
+
     pub(crate) fn of(embedded: &Embedded, root: PathBuf) -> Self {
         Self { root: Arc::new(root), _keeps: Some(embedded.clone()) }
     }

@@ -7,8 +7,14 @@ use crate::engine::{Engine, settle};
 use crate::metered::Metered;
 use crate::reply::Answer;
 use crate::tokens::once;
-use crate::wire::{REGION, parse, parse_with_arns, write, write_with_arns};
-use crate::{batch, scan};
+use crate::wire::{parse, parse_with_arns, write, write_with_arns};
+use crate::{batch, scan, streams};
+
+/// Whether an operation may have something to tell a stream.
+pub(crate) fn may_write(operation: &str) -> bool {
+    const READING: [&str; 6] = ["Get", "BatchGet", "TransactGet", "Describe", "List", "Scan"];
+    operation != "Query" && !READING.iter().any(|it| operation.starts_with(it))
+}
 
 /// Answers one request.
 pub(crate) fn answer(engine: &mut Engine, operation: &str, body: &[u8]) -> Answer {
@@ -50,13 +56,8 @@ pub(crate) fn answer(engine: &mut Engine, operation: &str, body: &[u8]) -> Answe
         "ListTagsOfResource" => plain!(list_tags_of_resource),
         "UpdateTimeToLive" => plain!(update_time_to_live),
         "DescribeTimeToLive" => plain!(describe_time_to_live),
-        "ListStreams" => plain!(list_streams),
-        "DescribeStream" => plain!(describe_stream),
-        "GetShardIterator" => plain!(get_shard_iterator),
-        "GetRecords" => {
-            let mut response = settle(actions::get_records::execute(&engine.storage, parse(body)?))?;
-            response.records.iter_mut().for_each(|record| record.aws_region = REGION.to_owned());
-            write(&response)
+        "ListStreams" | "DescribeStream" | "GetShardIterator" | "GetRecords" => {
+            streams::answer(engine, operation, body)
         }
         _ => crate::control::answer(engine, operation, body),
     }

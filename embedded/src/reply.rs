@@ -5,11 +5,22 @@ use dynoxide::DynoxideError;
 use dynoxide::errors::CancellationReason;
 use serde_json::{Value, json};
 
-/// A whole answer: the HTTP status and the JSON body.
+/// A whole answer: the HTTP status, the body, and what the service tells in headers of its own.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
+    pub(crate) media_type: &'static str,
+    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Vec<u8>,
+}
+
+/// The media type of the services that are told by their target.
+pub(crate) const AMZ_JSON: &str = "application/x-amz-json-1.0";
+
+impl Reply {
+    pub(crate) fn json(status: u16, body: Vec<u8>) -> Self {
+        Self { status, media_type: AMZ_JSON, headers: Vec::new(), body }
+    }
 }
 
 /// Why a request is refused.
@@ -79,7 +90,7 @@ impl Fault {
 
     pub(crate) fn into_reply(self) -> Reply {
         match self {
-            Self::Engine(error) => Reply { status: error.status_code(), body: error.to_json().into_bytes() },
+            Self::Engine(error) => Reply::json(error.status_code(), error.to_json().into_bytes()),
             Self::Service { code, message, throttling_reasons } => {
                 let space = if SHARED.contains(&code) { CORAL } else { DYNAMODB };
                 let mut body = json!({ "__type": format!("{space}{code}") });
@@ -95,7 +106,7 @@ impl Fault {
                         .map(|it| json!({ "reason": it.reason, "resource": it.resource }))
                         .collect();
                 }
-                Reply { status: 400, body: body.to_string().into_bytes() }
+                Reply::json(400, body.to_string().into_bytes())
             }
         }
     }
@@ -116,7 +127,7 @@ impl From<rusqlite::Error> for Fault {
 impl From<Answer> for Reply {
     fn from(answer: Answer) -> Self {
         match answer {
-            Ok(body) => Self { status: 200, body },
+            Ok(body) => Self::json(200, body),
             Err(fault) => fault.into_reply(),
         }
     }

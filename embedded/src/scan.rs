@@ -167,6 +167,7 @@ mod tests {
     use dynoxide::storage_backend::sql_builders::scan_items;
 
     use super::*;
+    use crate::request::Request;
     use crate::{Embedded, Options};
 
     /// What keeps scans linear: the engine's own statement must walk the index from where it is told to start.
@@ -176,7 +177,7 @@ mod tests {
         let create = r#"{"TableName": "Items", "BillingMode": "PAY_PER_REQUEST",
             "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
             "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}"#;
-        let (_, reply) = embedded.respond("DynamoDB_20120810.CreateTable", create.into()).await;
+        let (_, reply) = embedded.respond(Request::to("DynamoDB_20120810.CreateTable", create)).await;
         assert_eq!(reply.status, 200);
         let params = ScanParams {
             limit: Some(10),

@@ -1,15 +1,14 @@
 //! What this crate adds to the database file: the index that makes scans linear, the one that keeps streams
-//! fast, and its own records. None of its names can be a DynamoDB table's.
+//! fast, and its own records, but those of streams, queues and mappings. None of its names can be a DynamoDB table's.
 
 use dynoxide::storage::Storage;
-use rusqlite::functions::FunctionFlags;
 use rusqlite::params;
-use serde_json::Value;
 
 use crate::engine::{Engine, quoted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reply::{Answer, Fault};
 use crate::table::{Settings, Table};
+use crate::{mappings, queues, streams};
 
 const OWN_RECORDS: &str = "
     CREATE TABLE IF NOT EXISTS \"::settings\" (table_name TEXT PRIMARY KEY, settings TEXT NOT NULL);
@@ -19,23 +18,13 @@ const OWN_RECORDS: &str = "
     CREATE INDEX IF NOT EXISTS \"::stream_order\"
         ON _stream_records(table_name, CAST(sequence_number AS INTEGER));";
 
-/// DynamoDB's streams have no record of a write that changed nothing; the engine's do. It can be told only where
-/// a record has both images. Of this connection, because its function is.
-const ONLY_CHANGES: &str = "
-    CREATE TEMP TRIGGER only_changes BEFORE INSERT ON main._stream_records
-    WHEN NEW.event_name = 'MODIFY' AND same_item(NEW.old_image, NEW.new_image)
-    BEGIN SELECT RAISE(IGNORE); END;";
-
 /// Brings a file that was just opened up to date, and drops what a crash left half loaded.
 pub(crate) fn prepare(engine: &mut Engine) -> Result<()> {
     let connection = engine.storage.conn();
     connection.execute_batch(OWN_RECORDS)?;
-    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-    connection.create_scalar_function("same_item", 2, flags, |images| {
-        let (old, new) = (images.get_raw(0).as_str_or_null()?, images.get_raw(1).as_str_or_null()?);
-        Ok(old.zip(new).is_some_and(|(old, new)| is_same_item(old, new)))
-    })?;
-    connection.execute_batch(ONLY_CHANGES)?;
+    streams::prepare(engine)?;
+    queues::prepare(engine)?;
+    mappings::prepare(engine)?;
     drop_half_loaded(engine)?;
     for name in engine.storage.list_table_names()? {
         add_scan_index(&engine.storage, &name)?;
@@ -46,7 +35,8 @@ pub(crate) fn prepare(engine: &mut Engine) -> Result<()> {
         let read = |before| Table::read(&metadata, before, now).map_err(unreadable);
         let mut table = read(None)?;
         table.settings = settings;
-        engine.tables.insert(name, read(Some(table))?);
+        engine.tables.insert(name.clone(), read(Some(table))?);
+        streams::shards::follow(engine, &name)?;
     }
     Ok(())
 }
@@ -96,28 +86,6 @@ pub(crate) fn finish_loading(storage: &Storage, table: &str) -> rusqlite::Result
     Ok(())
 }
 
-/// Whether two images in DynamoDB's JSON are of the same item. Sets have no order.
-fn is_same_item(old: &str, new: &str) -> bool {
-    let read = |image| serde_json::from_str(image).map(in_order).ok();
-    read(old) == read(new)
-}
-
-fn in_order(value: Value) -> Value {
-    match value {
-        Value::Object(members) => members
-            .into_iter()
-            .map(|(name, mut value)| {
-                if let ("SS" | "NS" | "BS", Value::Array(set)) = (name.as_str(), &mut value) {
-                    set.sort_unstable_by(|a, b| a.as_str().cmp(&b.as_str()));
-                }
-                (name, in_order(value))
-            })
-            .collect(),
-        Value::Array(list) => list.into_iter().map(in_order).collect(),
-        other => other,
-    }
-}
-
 fn drop_half_loaded(engine: &mut Engine) -> Result<()> {
     let names: Vec<String> = {
         let mut statement = engine.storage.conn().prepare("SELECT table_name FROM \"::loading\"")?;
@@ -137,6 +105,7 @@ pub(crate) fn drop_table(engine: &mut Engine, name: &str) -> Result<()> {
         crate::engine::settle(dynoxide::actions::delete_table::execute(&engine.storage, request, lifecycle))?;
     }
     engine.tables.remove(name);
+    streams::shards::follow(engine, name)?;
     forget_settings(&engine.storage, name).map_err(unreadable)?;
     finish_loading(&engine.storage, name)?;
     Ok(())

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use subtle::ConstantTimeEq;
@@ -15,7 +15,8 @@ use tokio::net::TcpListener;
 
 use crate::Embedded;
 use crate::error::{Error, ErrorKind, Result};
-use crate::http::AMZ_JSON;
+use crate::reply::AMZ_JSON;
+use crate::request::Request as Asked;
 
 /// AWS: a request, a batch of writes above all, has at most 16 MB. JSON and base64 make it larger on the wire.
 const REQUEST_BYTES: usize = 32 * 1024 * 1024;
@@ -81,13 +82,28 @@ fn access_key_id(headers: &HeaderMap) -> Option<&str> {
     signature.split_once("Credential=")?.1.split_once('/').map(|(access_key_id, _)| access_key_id)
 }
 
-async fn answer(State(embedded): State<Embedded>, headers: HeaderMap, body: Bytes) -> Response {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let (request_id, reply) = embedded.respond(text("x-amz-target"), body.to_vec()).await;
+async fn answer(
+    State(embedded): State<Embedded>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let asked = Asked::read(method.as_str(), path, header("x-amz-target"), body.to_vec());
+    let (request_id, reply) = embedded.respond(asked).await;
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let media_type = if text("content-type").starts_with("application/json") { "application/json" } else { AMZ_JSON };
+    let asks_for_json = header("content-type").is_some_and(|it| it.starts_with("application/json"));
+    let media_type = if asks_for_json && reply.media_type == AMZ_JSON { "application/json" } else { reply.media_type };
     let checksum = crc32fast::hash(&reply.body).to_string();
     let headers =
         [("content-type", media_type.to_owned()), ("x-amzn-requestid", request_id), ("x-amz-crc32", checksum)];
-    (status, headers, reply.body).into_response()
+    let mut response = (status, headers, reply.body).into_response();
+    for (name, value) in reply.headers {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    response
 }

@@ -12,6 +12,8 @@ use crate::reply::{Answer, Fault};
 
 /// The region that everything here is in.
 pub(crate) const REGION: &str = "us-east-1";
+/// The account that everything here is in.
+pub(crate) const ACCOUNT: &str = "000000000000";
 /// The region and account in the names of everything here.
 pub(crate) const ARN_PREFIX: &str = "arn:aws:dynamodb:us-east-1:000000000000:";
 /// What the engine writes instead.

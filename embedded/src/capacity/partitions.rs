@@ -79,6 +79,10 @@ impl Partitions {
         }
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Which partition a range of hashes begins in.
     pub(crate) fn first(&self, span: Span) -> usize {
         ((span.from * self.0.len() as f64) as usize).min(self.0.len() - 1)

@@ -43,6 +43,7 @@ pub(crate) fn answer(engine: &mut Engine, operation: &str, body: &[u8]) -> Answe
 
 #[cfg(test)]
 mod tests {
+    use crate::request::Request;
     use crate::{Embedded, Options};
 
     /// A malformed request is refused; it never fails inside the database, whose status would be 500.
@@ -92,7 +93,7 @@ mod tests {
         ];
         for operation in operations {
             for body in bodies {
-                let (_, reply) = embedded.respond(&format!("DynamoDB_20120810.{operation}"), body.into()).await;
+                let (_, reply) = embedded.respond(Request::to(&format!("DynamoDB_20120810.{operation}"), body)).await;
                 let answer = String::from_utf8(reply.body).unwrap();
                 assert_eq!(reply.status, 400, "{operation} {body}: {answer}");
                 assert!(answer.contains("__type"), "{operation} {body}: {answer}");

@@ -11,6 +11,7 @@ use super::tables::{answer_with, description, in_use_while_updating};
 use super::warm;
 use crate::engine::{Engine, settle};
 use crate::reply::{Answer, Fault};
+use crate::streams;
 use crate::table::{Table, Units};
 use crate::wire::parse;
 
@@ -32,6 +33,7 @@ pub(crate) fn update(engine: &mut Engine, body: &[u8]) -> Answer {
     in_use_while_updating(engine, &name)?;
 
     one_kind_of_change(&request)?;
+    streams::check_update(engine, &name, &body)?;
     let now = engine.clock.now();
     let today = engine.clock.epoch_seconds();
     let table = engine.table(&name)?;

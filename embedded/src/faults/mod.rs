@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use crate::Embedded;
 use crate::reply::Reply;
+use crate::request::Request;
 
 /// How likely each fault is, for one request: probabilities from 0 to 1, of which no more than one comes true at a
 /// time. The default is calm.
@@ -145,31 +146,25 @@ impl Faults {
     }
 
     /// Takes one request through the weather.
-    pub(crate) async fn pass(
-        &self,
-        embedded: &Embedded,
-        target: &str,
-        body: Vec<u8>,
-    ) -> Result<(String, Reply), ConnectorError> {
-        let operation = target.rsplit_once('.').map_or("", |(_, operation)| operation);
-        let Drawn { fate, half, mut random } = self.state().draw(operation);
+    pub(crate) async fn pass(&self, embedded: &Embedded, request: Request) -> Result<(String, Reply), ConnectorError> {
+        let Drawn { fate, half, mut random } = self.state().draw(&request.operation);
         if fate == Fate::CutOff(Cut::Before) {
             return self.end().await;
         }
         tokio::time::sleep(half).await;
         let answer = match fate {
             Fate::Reset => return Err(ConnectorError::io("the connection was reset before the request".into())),
-            Fate::Throttled => embedded.refuse(refusals::throttled(operation, &body, random.random())),
-            Fate::Unavailable => embedded.refuse(refusals::unavailable(random.random())),
-            Fate::Expired => embedded.refuse(refusals::expired()),
+            Fate::Throttled => embedded.refuse(refusals::throttled(&request, random.random())),
+            Fate::Unavailable => embedded.refuse(refusals::unavailable(request.service, random.random())),
+            Fate::Expired => embedded.refuse(refusals::expired(request.service)),
             Fate::Answered { unprocessed } if unprocessed > 0.0 => {
                 let chosen = || random.random_bool(unprocessed);
-                match partial::split(operation, &body, chosen) {
-                    Some(split) => split.answered(embedded, target).await,
-                    None => embedded.respond(target, body).await,
+                match partial::split(&request, chosen) {
+                    Some(split) => split.answered(embedded, request).await,
+                    None => embedded.respond(request).await,
                 }
             }
-            _ => embedded.respond(target, body).await,
+            _ => embedded.respond(request).await,
         };
         tokio::time::sleep(half).await;
         match fate {

@@ -8,6 +8,7 @@ use crate::Embedded;
 use crate::capacity::Direction;
 use crate::capacity::statement::Statement;
 use crate::reply::Reply;
+use crate::request::Request;
 
 /// A batch in two: what the database is asked, and what it won't see.
 pub(crate) enum Split {
@@ -17,12 +18,15 @@ pub(crate) enum Split {
     Items { body: Value, member: &'static str, kept_back: Map<String, Value> },
     /// Of a BatchExecuteStatement: refusals by their position in the batch.
     Statements { body: Value, refusals: Vec<(usize, Value)> },
+    /// Of a batch of messages: what stands in its list of failures.
+    Messages { body: Value, failures: Vec<Value> },
 }
 
 /// Takes the entries out that `chosen` says; `None` where that is none, or where this is no batch.
-pub(crate) fn split(operation: &str, body: &[u8], chosen: impl FnMut() -> bool) -> Option<Split> {
-    let body: Value = serde_json::from_slice(body).ok()?;
-    match operation {
+pub(crate) fn split(request: &Request, chosen: impl FnMut() -> bool) -> Option<Split> {
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
+    match request.operation.as_str() {
+        "SendMessageBatch" | "DeleteMessageBatch" | "ChangeMessageVisibilityBatch" => messages(body, chosen),
         "BatchWriteItem" => items(body, "UnprocessedItems", Direction::Write, chosen),
         "BatchGetItem" => items(body, "UnprocessedKeys", Direction::Read, chosen),
         "BatchExecuteStatement" => statements(body, chosen),
@@ -32,11 +36,11 @@ pub(crate) fn split(operation: &str, body: &[u8], chosen: impl FnMut() -> bool) 
 
 impl Split {
     /// Asks the database for what is left, and puts the rest into its answer.
-    pub(crate) async fn answered(self, embedded: &Embedded, target: &str) -> (String, Reply) {
+    pub(crate) async fn answered(self, embedded: &Embedded, request: Request) -> (String, Reply) {
         match self {
             Self::Refused(refusal) => embedded.refuse(refusal),
             Self::Items { body, member, kept_back } => {
-                asked(embedded, target, &body, |answer| {
+                asked(embedded, request, &body, |answer| {
                     if let Some(unprocessed) = answer[member].as_object_mut() {
                         kept_back.into_iter().for_each(|(table, more)| join(unprocessed, table, more));
                     } else {
@@ -46,10 +50,18 @@ impl Split {
                 .await
             }
             Self::Statements { body, refusals } => {
-                asked(embedded, target, &body, |answer| {
+                asked(embedded, request, &body, |answer| {
                     let Some(responses) = answer["Responses"].as_array_mut() else { return };
                     for (position, refusal) in refusals {
                         responses.insert(position.min(responses.len()), refusal);
+                    }
+                })
+                .await
+            }
+            Self::Messages { body, failures } => {
+                asked(embedded, request, &body, |answer| {
+                    if let Some(failed) = answer["Failed"].as_array_mut() {
+                        failed.extend(failures);
                     }
                 })
                 .await
@@ -58,8 +70,9 @@ impl Split {
     }
 }
 
-async fn asked(embedded: &Embedded, target: &str, body: &Value, add: impl FnOnce(&mut Value)) -> (String, Reply) {
-    let (request_id, mut reply) = embedded.respond(target, body.to_string().into_bytes()).await;
+async fn asked(embedded: &Embedded, request: Request, body: &Value, add: impl FnOnce(&mut Value)) -> (String, Reply) {
+    let request = Request { body: body.to_string().into_bytes(), ..request };
+    let (request_id, mut reply) = embedded.respond(request).await;
     if reply.status == 200
         && let Ok(mut answer) = serde_json::from_slice(&reply.body)
     {
@@ -137,9 +150,26 @@ fn statements(mut body: Value, mut chosen: impl FnMut() -> bool) -> Option<Split
         true => {
             let refusals: Value = refusals.into_iter().map(|(_, refusal)| refusal).collect();
             let body = json!({ "Responses": refusals }).to_string().into_bytes();
-            Split::Refused(Reply { status: 200, body })
+            Split::Refused(Reply::json(200, body))
         }
         false => Split::Statements { body, refusals },
+    })
+}
+
+fn messages(mut body: Value, mut chosen: impl FnMut() -> bool) -> Option<Split> {
+    let entries = body["Entries"].as_array_mut()?;
+    let out = take(entries, &mut chosen);
+    if out.is_empty() {
+        return None;
+    }
+    let failure = |(_, entry): (usize, Value)| json!({ "Id": entry["Id"], "SenderFault": false, "Code": "InternalError", "Message": "We encountered an internal error. Please try again." });
+    let failures: Vec<_> = out.into_iter().map(failure).collect();
+    Some(match entries.is_empty() {
+        true => {
+            let body = json!({ "Successful": [], "Failed": failures }).to_string().into_bytes();
+            Split::Refused(Reply::json(200, body))
+        }
+        false => Split::Messages { body, failures },
     })
 }
 

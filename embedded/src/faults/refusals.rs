@@ -6,14 +6,23 @@ use crate::capacity::bucket::Rate;
 use crate::capacity::statement::Statement;
 use crate::capacity::{Direction, Limit, throttled as throttled_by};
 use crate::reply::{Fault, Reply};
+use crate::request::{Request, Service};
 use crate::wire::ARN_PREFIX;
+use crate::{buckets, functions, queues};
 
 /// The refusal of a table that lacks units, provisioned or on demand by `on_demand`. What touches no item is
 /// throttled by the rate of requests instead ("Error handling": ThrottlingException).
-pub(crate) fn throttled(operation: &str, body: &[u8], on_demand: bool) -> Reply {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let Some((table, direction)) = taken_from(operation, &body) else {
-        return Fault::service("ThrottlingException", "Rate of requests exceeds the allowed throughput.").into_reply();
+pub(crate) fn throttled(request: &Request, on_demand: bool) -> Reply {
+    let too_many = "Rate of requests exceeds the allowed throughput.";
+    match request.service {
+        Service::Database => {}
+        Service::Queues => return queues::refusal("RequestThrottled", too_many),
+        Service::Functions => return functions::refusal(429, "TooManyRequestsException", too_many),
+        Service::Objects => return buckets::refusal(503, "SlowDown", "Please reduce your request rate."),
+    }
+    let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+    let Some((table, direction)) = taken_from(&request.operation, &body) else {
+        return Fault::service("ThrottlingException", too_many).into_reply();
     };
     let refusal = of_table(&table, direction, on_demand);
     match body["TransactItems"].as_array() {
@@ -29,18 +38,29 @@ pub(crate) fn of_table(table: &str, direction: Direction, on_demand: bool) -> Fa
 }
 
 /// The two answers of a service that can't just now ("Common errors").
-pub(crate) fn unavailable(is_internal: bool) -> Reply {
-    match is_internal {
-        true => Fault::internal("The request processing has failed because of an unknown error").into_reply(),
-        false => Reply {
-            status: 503,
-            ..Fault::service("ServiceUnavailableException", "Service is unavailable").into_reply()
-        },
-    }
+pub(crate) fn unavailable(service: Service, is_internal: bool) -> Reply {
+    let status = if is_internal { 500 } else { 503 };
+    let message = "The request processing has failed because of an unknown error";
+    let reply = match service {
+        Service::Functions => functions::refusal(status, "ServiceException", message),
+        Service::Objects => {
+            buckets::refusal(status, if is_internal { "InternalError" } else { "ServiceUnavailable" }, message)
+        }
+        Service::Database | Service::Queues if is_internal => Fault::internal(message).into_reply(),
+        Service::Database | Service::Queues => {
+            Fault::service("ServiceUnavailableException", "Service is unavailable").into_reply()
+        }
+    };
+    Reply { status, ..reply }
 }
 
-pub(crate) fn expired() -> Reply {
-    Fault::service("ExpiredTokenException", "The security token included in the request is expired").into_reply()
+pub(crate) fn expired(service: Service) -> Reply {
+    let message = "The security token included in the request is expired";
+    match service {
+        Service::Functions => functions::refusal(403, "ExpiredTokenException", message),
+        Service::Objects => buckets::refusal(400, "ExpiredToken", message),
+        Service::Database | Service::Queues => Fault::service("ExpiredTokenException", message).into_reply(),
+    }
 }
 
 /// The first table that a request for items names, and what it asks of it.

@@ -28,11 +28,14 @@ async fn a_write_that_changes_nothing_leaves_no_record() {
     let arn = ask("ListStreams", json!({})).await["Streams"][0]["StreamArn"].take();
     assert!(arn.as_str().unwrap().starts_with("arn:aws:dynamodb:us-east-1:000000000000:table/Items/stream/"));
     let shards = ask("DescribeStream", json!({ "StreamArn": arn })).await;
-    let shard = &shards["StreamDescription"]["Shards"][0]["ShardId"];
-    let from = json!({ "StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON" });
-    let iterator = ask("GetShardIterator", from).await["ShardIterator"].take();
-    let records = ask("GetRecords", json!({ "ShardIterator": iterator })).await["Records"].take();
-    let values: Vec<_> = records.as_array().unwrap().iter().map(|it| &it["dynamodb"]["NewImage"]["v"]["N"]).collect();
+    let mut records = Vec::new();
+    for shard in shards["StreamDescription"]["Shards"].as_array().unwrap() {
+        let from = json!({ "StreamArn": arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON" });
+        let iterator = ask("GetShardIterator", from).await["ShardIterator"].take();
+        let read = ask("GetRecords", json!({ "ShardIterator": iterator })).await["Records"].take();
+        records.extend(read.as_array().unwrap().clone());
+    }
+    let values: Vec<_> = records.iter().map(|it| &it["dynamodb"]["NewImage"]["v"]["N"]).collect();
     assert_eq!(values, ["1", "2", "1"]);
     assert_eq!(records[0]["awsRegion"], "us-east-1");
     server.abort();
