@@ -9,7 +9,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use migration::Task;
 use serde_json::{Map, Value, json};
 
 use crate::assets::{Assets, sha256};
@@ -83,7 +82,7 @@ impl Assembly<'_> {
                 "destinations": { "current": self.destination(&template_key(template)) },
             }),
         );
-        for task in Task::ALL {
+        for task in self.assets.tasks.iter().copied() {
             files.insert(
                 self.assets.hash(task),
                 json!({
@@ -135,6 +134,7 @@ mod tests {
     use super::*;
     use crate::assets::AssetBucket;
     use crate::stack;
+    use migration::Task;
     use migration::definition::Definition;
 
     fn assets() -> Assets {
@@ -142,6 +142,7 @@ mod tests {
             architecture: Default::default(),
             bucket: AssetBucket::Named("code-of-mine".into()),
             sources: "0".repeat(64),
+            tasks: &Task::IN_PLACE,
         }
     }
 
@@ -183,13 +184,13 @@ mod tests {
     fn every_function_s_code_is_built_for_the_place_where_the_template_looks_for_it() {
         let assets = assets();
         let files = read(&written(&assets), "Segue-tidy-movies.assets.json");
-        for task in Task::ALL {
+        for task in Task::IN_PLACE {
             let file = &files["files"][assets.hash(task)];
             let expected = json!({ "bucketName": "code-of-mine", "objectKey": assets.key(task) });
             assert_eq!(file["destinations"]["current"], expected);
             assert_eq!(file["source"]["executable"].as_array().unwrap().last().unwrap(), task.binary());
         }
-        assert_eq!(files["files"].as_object().unwrap().len(), Task::ALL.len() + 1);
+        assert_eq!(files["files"].as_object().unwrap().len(), Task::IN_PLACE.len() + 1);
     }
 
     #[test]

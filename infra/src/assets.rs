@@ -86,7 +86,7 @@ impl FromStr for AssetBucket {
     }
 }
 
-/// The code of all functions, from one state of the sources.
+/// The code of a stack's functions, from one state of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assets {
     /// What the functions run on.
@@ -95,13 +95,19 @@ pub struct Assets {
     pub bucket: AssetBucket,
     /// SHA-256, in hexadecimal, of everything that the functions are built from.
     pub sources: String,
+    /// The tasks that have a function.
+    pub tasks: &'static [Task],
 }
 
 impl Assets {
     /// Those of the workspace that this program was built in, as its files are now. Builds nothing.
-    pub fn of_workspace(architecture: Architecture, bucket: AssetBucket) -> anyhow::Result<Self> {
+    pub fn of_workspace(
+        architecture: Architecture,
+        bucket: AssetBucket,
+        tasks: &'static [Task],
+    ) -> anyhow::Result<Self> {
         let sources = sources::digest(&Workspace::ours()?)?;
-        Ok(Self { architecture, bucket, sources })
+        Ok(Self { architecture, bucket, sources, tasks })
     }
 
     /// The key of a task's zip file in the bucket. It changes with the sources, so that a deployment is an update
@@ -154,6 +160,7 @@ mod tests {
             architecture,
             bucket: AssetBucket::default(),
             sources: sources.to_owned(),
+            tasks: &Task::ALL,
         };
         let arm = assets(Architecture::Arm64, "a");
         let mut keys: Vec<_> = Task::ALL.map(|task| arm.key(task)).to_vec();

@@ -187,7 +187,7 @@ fn of_construction(error: &dyn std::error::Error) -> (Kind, String) {
     (Kind::Unavailable, chain.pop().unwrap_or_default())
 }
 
-/// Error codes of the DynamoDB API reference ("Error handling"), of those of Step Functions, Application Auto Scaling and SQS, and of AWS's front
+/// Error codes of the DynamoDB API reference ("Error handling"), of those of Step Functions, Application Auto Scaling, Lambda, SQS and S3, and of AWS's front
 /// door (the common errors; the query protocol of CloudFormation and STS has names of its own for some).
 fn kind_of(code: &str, status: u16) -> Kind {
     match code {
@@ -196,6 +196,8 @@ fn kind_of(code: &str, status: u16) -> Kind {
         | "RequestLimitExceeded"
         | "RequestThrottled"
         | "KmsThrottled"
+        | "TooManyRequestsException"
+        | "SlowDown"
         | "Throttling" => Kind::Throttled,
         "ResourceNotFoundException"
         | "TableNotFoundException"
@@ -203,12 +205,15 @@ fn kind_of(code: &str, status: u16) -> Kind {
         | "QueueDoesNotExist"
         | "AWS.SimpleQueueService.NonExistentQueue"
         | "ExecutionDoesNotExist"
-        | "StateMachineDoesNotExist" => Kind::NotFound,
+        | "StateMachineDoesNotExist"
+        | "NoSuchBucket"
+        | "NoSuchKey" => Kind::NotFound,
         "ResourceInUseException"
         | "BackupInUseException"
         | "LimitExceededException"
         | "TransactionConflictException"
-        | "ConcurrentUpdateException" => Kind::Busy,
+        | "ConcurrentUpdateException"
+        | "ResourceConflictException" => Kind::Busy,
         "AccessDenied"
         | "AccessDeniedException"
         | "ExpiredToken"

@@ -49,6 +49,12 @@ pub enum Entry {
     Failure(u32, u64),
     /// The [`Summary`](crate::summary::Summary).
     Report,
+    /// How a copy's changes are carried; [`Course`](crate::copy::books::Course).
+    Copy,
+    /// That the bulk of a copy is over: no worker begins after it (R14).
+    BulkOver,
+    /// A worker of a copy's bulk that is alive, by a number of its own.
+    Worker(u64),
     /// The copy that is going on, of no run of its own; [`Current`](crate::copy::current::Current).
     Current,
     /// What a process has captured of a copy; [`Carried`](crate::copy::notes::Carried).
@@ -67,6 +73,7 @@ const SEGMENT_PREFIX: &str = "segment#";
 const FAILURE_PREFIX: &str = "failure#";
 
 impl Entry {
+    pub(crate) const WORKER_PREFIX: &str = "worker#";
     pub(crate) const CAPTURED_PREFIX: &str = "captured#";
     pub(crate) const APPLIED_PREFIX: &str = "applied#";
     pub(crate) const CHANGE_PREFIX: &str = "change#";
@@ -93,7 +100,10 @@ impl Entry {
             Self::Failure(segment, number) => format!("{FAILURE_PREFIX}{segment:06}#{number:09}"),
             Self::Export => "export".into(),
             Self::Report => "report".into(),
-            Self::Current => "copy".into(),
+            Self::Copy => "copy".into(),
+            Self::BulkOver => "bulk_over".into(),
+            Self::Worker(number) => format!("{}{number:016x}", Self::WORKER_PREFIX),
+            Self::Current => "current".into(),
             Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),
             Self::Applied(process) => format!("{}{process:016x}", Self::APPLIED_PREFIX),
             Self::Change(group, event) => format!("{}{group:032x}#{event:032x}", Self::CHANGE_PREFIX),

@@ -25,7 +25,7 @@ const WORKER_TIME: Duration = Duration::from_secs(900);
 /// Runs a plan to its end, whatever that is. An error is one before the plan was in the ledger, or of the ledger
 /// itself; a run that failed has a summary that says so.
 pub async fn run(services: Arc<Services>, plan: &Plan, objects: impl ObjectStore + 'static) -> Result<Summary, Error> {
-    let machine = workflow::in_place().map_err(|problems| Error::invalid(problems.to_string()))?;
+    let machine = workflow::of(&plan.definition).map_err(|problems| Error::invalid(problems.to_string()))?;
     let input = serde_json::to_value(plan).map_err(|error| Error::invalid(error.to_string()))?;
     let tasks = LocalTasks { services: services.clone(), workers: TaskTracker::new() };
     let interpreter =
@@ -65,6 +65,13 @@ struct LocalTasks {
     workers: TaskTracker,
 }
 
+impl LocalTasks {
+    async fn workers_to_end(&self) {
+        self.workers.close();
+        self.workers.wait().await;
+    }
+}
+
 #[async_trait]
 impl Tasks for LocalTasks {
     async fn run(&self, call: TaskCall) -> Result<Value, TaskFailure> {
@@ -73,15 +80,18 @@ impl Tasks for LocalTasks {
             Call::Service { .. } => (None, Value::Null),
         };
         let task = task.ok_or_else(|| TaskFailure::new("States.Runtime", "the document calls what is no task"))?;
-        if self.services.stop.is_requested() && is_ahead_of_the_work(task) {
+        if self.services.stop.is_requested() && only_waits(task) {
             return Err(failure(&Error::new(Kind::Stopped, "the run was asked to stop")));
         }
         if task == Task::Restore {
             // A Map that failed lets go of its workers; they end after their page. Nobody may write any more
             // when the capacity goes back.
             self.services.stop.end();
-            self.workers.close();
-            self.workers.wait().await;
+            self.workers_to_end().await;
+        }
+        if task == Task::EndBulk {
+            // A call that took too long was called again, and goes on beside it. Nobody may write any more when changes do.
+            self.workers_to_end().await;
         }
         // Spawned, so that workers share the processors, and so that writes under way finish when the Map lets
         // go of its child.
@@ -94,11 +104,20 @@ impl Tasks for LocalTasks {
     }
 }
 
-/// Tasks that only lead to the Map. A backup may be waited for for hours: whoever asks to stop shall not have to.
-fn is_ahead_of_the_work(task: Task) -> bool {
+/// Tasks that are called until something is ready. A backup may be waited for for hours: whoever asks to stop shall not have to.
+fn only_waits(task: Task) -> bool {
     match task {
-        Task::StartBackup | Task::CheckBackup | Task::Prewarm | Task::CheckPrewarm => true,
+        Task::StartBackup
+        | Task::CheckBackup
+        | Task::Prewarm
+        | Task::CheckPrewarm
+        | Task::MakeTarget
+        | Task::StartCapture
+        | Task::Export => true,
+        // What follows the bulk is waited for as well: a backlog may take hours.
+        Task::EndBulk | Task::StartReplay | Task::CheckSync => true,
         Task::Prepare | Task::MigrateSegment | Task::Restore | Task::Summarise => false,
+        Task::CaptureChanges | Task::ApplyChanges => false,
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::definition::{BulkSource, Definition, KeySchema};
 use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
+use crate::segment::Pass;
 use crate::table::{self, Table};
 
 /// The plan of a run, from the ledger.
@@ -279,6 +280,27 @@ impl Plan {
         let seed = self.run.0.bytes().fold(0, |seed: u64, byte| seed.wrapping_mul(31).wrapping_add(byte.into()));
         children.shuffle(&mut StdRng::seed_from_u64(seed));
         children
+    }
+
+    /// Whether a worker of that pass carries items to a target. A retry of failed items doesn't: where changes are replayed it
+    /// has them brought up to date by replay.
+    pub fn is_bulk(&self, pass: Pass) -> bool {
+        self.job == Job::Migrate
+            && self.definition.target.is_some()
+            && pass == Pass::Main
+            && self.scope == Scope::Segments
+    }
+
+    /// The items of the Map that verifies: every child twice, once for each direction. Child `c` of the n that there are in one
+    /// direction compares segments `c`, `c + n`, … of the source with the target, child `n + c` those of the target with the
+    /// source.
+    pub fn shuffled_verify_children(&self) -> Vec<u32> {
+        self.shuffled(2 * self.verify_children())
+    }
+
+    /// How many children verify in each direction.
+    pub fn verify_children(&self) -> u32 {
+        self.children.min(MAX_CHILDREN / 2)
     }
 
     /// The segments that child `child` works: `child`, `child + children`, and so on.

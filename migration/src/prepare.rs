@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
+use crate::copy::quiet;
+use crate::definition::Target;
 use crate::error::{Error, Kind};
 use crate::export;
 use crate::ledger::{Entry, Ledger};
@@ -36,6 +38,28 @@ pub struct Prepared {
     pub concurrency: u32,
     /// Which attempt of the run this is.
     pub attempt: u32,
+    /// What the document of a copy asks besides.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<CopySteps>,
+}
+
+/// The steps of a copy's document that a run takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopySteps {
+    /// Whether items are carried at all; verifying and counting are jobs of their own.
+    pub copying: bool,
+    /// Whether the target may have to be created.
+    pub make_target: bool,
+    /// Whether changes are carried.
+    pub changes: bool,
+    /// Whether the Map over the children is run.
+    pub bulk: bool,
+    /// Whether its children work an export's files.
+    pub export: bool,
+    /// Whether the two tables are compared.
+    pub verify: bool,
+    /// The items of the Map that compares them.
+    pub verify_children: Vec<u32>,
 }
 
 /// Checks that the plan still fits the table, and writes it to the ledger.
@@ -61,13 +85,35 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         Scope::Segments => plan.shuffled_children(),
         Scope::FailedItems => children_with_failed_items(&services.ledger, &plan).await?,
     };
+    let copy = match &plan.definition.target {
+        Some(target) => Some(steps_of_copy(services, &plan, target).await?),
+        None => None,
+    };
     Ok(Prepared {
         backup: plan.definition.backup && plan.job == Job::Migrate,
         prewarm: plan.definition.prewarm.is_some() && plan.job == Job::Migrate,
+        copy,
         children,
         concurrency: plan.concurrency,
         attempt: plan.attempt,
         run: plan.run,
+    })
+}
+
+/// The steps of a copy that are left: a bulk that was over stays over, as changes may have been applied since (R14).
+async fn steps_of_copy(services: &Services, plan: &Plan, target: &Target) -> Result<CopySteps, Error> {
+    let copying = plan.job == Job::Migrate;
+    let is_bulk_left = target.carry.has_bulk()
+        && (plan.scope == Scope::FailedItems || !quiet::is_bulk_over(services, &plan.run).await?);
+    let verify = plan.job != Job::Count;
+    Ok(CopySteps {
+        copying,
+        make_target: copying && target.create,
+        changes: copying && target.carry.has_changes(),
+        bulk: plan.job == Job::Count || copying && is_bulk_left,
+        export: plan.reads_export() && plan.scope == Scope::Segments,
+        verify,
+        verify_children: if verify { plan.shuffled_verify_children() } else { Vec::new() },
     })
 }
 

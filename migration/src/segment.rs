@@ -17,7 +17,7 @@ use tokio::time::Instant;
 pub use books::{Checkpoint, Unread};
 
 use self::page_size::PageSize;
-use crate::copy::{Images, bulk};
+use crate::copy::{Images, bulk, quiet};
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
 use crate::export;
@@ -36,6 +36,23 @@ use crate::write::{Outcome, Page, Writer, Written};
 const PAUSE_SECONDS: u32 = 10;
 const LONGEST_PAUSE_SECONDS: u32 = 300;
 
+/// Which of the document's Maps a child is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pass {
+    /// The one that does what the run is for.
+    #[default]
+    Main,
+    /// The one that compares a copy's target with its source, when the two are in step.
+    Verify,
+}
+
+impl Pass {
+    fn is_main(&self) -> bool {
+        *self == Self::Main
+    }
+}
+
 /// What a child of the Map is told, and what its worker answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Work {
@@ -46,6 +63,9 @@ pub struct Work {
     /// Which attempt of the run it is of.
     #[serde(default)]
     pub attempt: u32,
+    /// Which Map it is of.
+    #[serde(default, skip_serializing_if = "Pass::is_main")]
+    pub pass: Pass,
     /// How often the worker has been called for it.
     pub loops: u32,
     /// Whether all of its segments are done; otherwise the child calls again.
@@ -56,8 +76,23 @@ pub struct Work {
     pub wait_seconds: u32,
 }
 
-/// Works the segments of one child, until they are done or `deadline` nears.
+/// Works the segments of one child, until they are done or `deadline` nears. In the bulk of a copy it is known to be alive
+/// meanwhile (R14).
 pub(crate) async fn migrate(services: &Services, work: Work, deadline: Option<Instant>) -> Result<Work, Error> {
+    let attempt = services.attempt(&work.run, work.attempt).await?;
+    if !attempt.plan.is_bulk(work.pass) {
+        return work_on(services, work, deadline).await;
+    }
+    let run = work.run.clone();
+    let Some(registered) = quiet::register(services, &run, deadline).await? else {
+        return Ok(Work { done: true, loops: work.loops + 1, wait_seconds: 0, ..work });
+    };
+    let answer = work_on(services, work, deadline).await;
+    quiet::unregister(services, &run, registered).await?;
+    answer
+}
+
+async fn work_on(services: &Services, work: Work, deadline: Option<Instant>) -> Result<Work, Error> {
     let wait_seconds = match work_segments(services, &work, deadline).await {
         Ok(Worked::Done) => return Ok(Work { done: true, loops: work.loops + 1, wait_seconds: 0, ..work }),
         Ok(Worked::Interrupted { is_paused: false }) => 0,

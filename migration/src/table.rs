@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{BillingMode, KeyType, ScalarAttributeType, TableDescription, TableStatus};
+use aws_sdk_dynamodb::types::{
+    BillingMode, KeyType, ScalarAttributeType, StreamViewType, TableDescription, TableStatus,
+};
 
 use crate::capacity::{Capacity, Units};
 use crate::definition::{Definition, KeyAttribute, KeySchema};
@@ -30,6 +32,31 @@ pub struct Table {
     pub is_active: bool,
     /// Whether its warm throughput, or that of an index, is being raised just now.
     pub is_warming: bool,
+    /// Its stream, where it has one that is on.
+    pub stream: Option<Stream>,
+    /// Its ARN.
+    pub arn: String,
+}
+
+/// A table's stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stream {
+    /// Its ARN; a stream that is switched on anew has another.
+    pub arn: String,
+    /// Whether its records hold the item before and after.
+    pub has_both_images: bool,
+}
+
+impl Stream {
+    /// Whether changes can be captured from it. Its view can't be changed while it is on, and others may read it.
+    pub fn check(&self, table: &str) -> Result<(), Error> {
+        if self.has_both_images {
+            return Ok(());
+        }
+        Err(Error::invalid(format!(
+            "expected the stream of table {table} to show the item before and after (NEW_AND_OLD_IMAGES), found another view; switch the              stream off, when nobody reads it any more, and run the migration anew: it switches the stream on as it needs it"
+        )))
+    }
 }
 
 /// Warm throughput: what a table and its global indexes serve without growing first.
@@ -108,6 +135,8 @@ impl Table {
             capacity,
             warm,
             is_warming: is_warming(description),
+            stream: stream(description),
+            arn: description.table_arn().unwrap_or_default().to_owned(),
             is_active: description.table_status() == Some(&TableStatus::Active) && indexes_active,
         })
     }
@@ -129,6 +158,12 @@ impl Table {
         }
         definition.check_key(&self.key).map_err(|mistakes| Error::invalid(mistakes.join("; ")))
     }
+}
+
+fn stream(description: &TableDescription) -> Option<Stream> {
+    let specification = description.stream_specification().filter(|stream| stream.stream_enabled())?;
+    let has_both_images = specification.stream_view_type() == Some(&StreamViewType::NewAndOldImages);
+    Some(Stream { arn: description.latest_stream_arn()?.to_owned(), has_both_images })
 }
 
 /// A key in words.

@@ -11,10 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::copy::{capture, quiet, replay, sync};
+use crate::definition::Definition;
 use crate::error::{Error, Kind};
 use crate::plan::RunId;
 use crate::services::Services;
-use crate::{backup, prepare, prewarm, segment, summary};
+use crate::{backup, export, prepare, prewarm, segment, summary};
 
 /// Every Lambda function there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,11 +37,47 @@ pub enum Task {
     Restore,
     /// Adds up what the segments did, and gives the verdict.
     Summarise,
+    /// Makes a copy's target from the source's definition, and asks whether it is active.
+    MakeTarget,
+    /// Lets the source's stream call [`Self::CaptureChanges`].
+    StartCapture,
+    /// Takes changes from the stream to the queue. No state calls it: a mapping does.
+    CaptureChanges,
+    /// Begins an export of the source, and asks whether it is there.
+    Export,
+    /// Waits until no worker of the bulk can be alive.
+    EndBulk,
+    /// Lets the queue call [`Self::ApplyChanges`].
+    StartReplay,
+    /// Takes changes from the queue to the target. No state calls it: a mapping does.
+    ApplyChanges,
+    /// Asks whether the target has come up with the source.
+    CheckSync,
 }
 
 impl Task {
-    /// All tasks, in the workflow's order.
-    pub const ALL: [Self; 8] = [
+    /// All tasks: those of every migration in the workflow's order, then those of copies alone.
+    pub const ALL: [Self; 16] = [
+        Self::Prepare,
+        Self::StartBackup,
+        Self::CheckBackup,
+        Self::Prewarm,
+        Self::CheckPrewarm,
+        Self::MigrateSegment,
+        Self::Restore,
+        Self::Summarise,
+        Self::MakeTarget,
+        Self::StartCapture,
+        Self::CaptureChanges,
+        Self::Export,
+        Self::EndBulk,
+        Self::StartReplay,
+        Self::ApplyChanges,
+        Self::CheckSync,
+    ];
+
+    /// Those of a migration that changes a table in place.
+    pub const IN_PLACE: [Self; 8] = [
         Self::Prepare,
         Self::StartBackup,
         Self::CheckBackup,
@@ -49,6 +87,11 @@ impl Task {
         Self::Restore,
         Self::Summarise,
     ];
+
+    /// Those that a migration has functions for.
+    pub fn of(definition: &Definition) -> &'static [Self] {
+        if definition.target.is_some() { &Self::ALL } else { &Self::IN_PLACE }
+    }
 
     /// The task's name: of its state and, with `Function` behind it, of its function's resource.
     pub fn name(self) -> &'static str {
@@ -61,6 +104,14 @@ impl Task {
             Self::MigrateSegment => "MigrateSegment",
             Self::Restore => "Restore",
             Self::Summarise => "Summarise",
+            Self::MakeTarget => "MakeTarget",
+            Self::StartCapture => "StartCapture",
+            Self::CaptureChanges => "CaptureChanges",
+            Self::Export => "Export",
+            Self::EndBulk => "EndBulk",
+            Self::StartReplay => "StartReplay",
+            Self::ApplyChanges => "ApplyChanges",
+            Self::CheckSync => "CheckSync",
         }
     }
 
@@ -75,6 +126,14 @@ impl Task {
             Self::MigrateSegment => "migrate-segment",
             Self::Restore => "restore",
             Self::Summarise => "summarise",
+            Self::MakeTarget => "make-target",
+            Self::StartCapture => "start-capture",
+            Self::CaptureChanges => "capture-changes",
+            Self::Export => "export",
+            Self::EndBulk => "end-bulk",
+            Self::StartReplay => "start-replay",
+            Self::ApplyChanges => "apply-changes",
+            Self::CheckSync => "check-sync",
         }
     }
 
@@ -122,14 +181,26 @@ impl Task {
     async fn dispatch(self, services: &Services, input: Value, deadline: Option<Instant>) -> Result<Value, Error> {
         match self {
             Self::Prepare => answer(prepare::prepare(services, self.read(input)?).await?),
-            Self::StartBackup => answer(backup::start(services, &self.read::<prepare::OfRun>(input)?.run).await?),
+            Self::StartBackup => answer(backup::start(services, &self.run_of(input)?).await?),
             Self::CheckBackup => answer(backup::check(services, &self.read(input)?).await?),
-            Self::Prewarm => answer(prewarm::prewarm(services, &self.read::<prepare::OfRun>(input)?.run).await?),
-            Self::CheckPrewarm => answer(prewarm::check(services, &self.read::<prepare::OfRun>(input)?.run).await?),
+            Self::Prewarm => answer(prewarm::prewarm(services, &self.run_of(input)?).await?),
+            Self::CheckPrewarm => answer(prewarm::check(services, &self.run_of(input)?).await?),
             Self::MigrateSegment => answer(segment::migrate(services, self.read(input)?, deadline).await?),
-            Self::Restore => answer(prewarm::restore(services, &self.read::<prepare::OfRun>(input)?.run).await?),
+            Self::Restore => answer(prewarm::restore(services, &self.run_of(input)?).await?),
             Self::Summarise => answer(summary::summarise(services, self.read(input)?).await?),
+            Self::StartCapture => answer(sync::start_capture(services, &self.run_of(input)?).await?),
+            Self::Export => answer(export::export(services, &self.run_of(input)?).await?),
+            Self::EndBulk => answer(quiet::end_bulk(services, &self.run_of(input)?).await?),
+            Self::StartReplay => answer(sync::start_replay(services, &self.run_of(input)?).await?),
+            Self::CheckSync => answer(sync::come_up(services, &self.run_of(input)?).await?),
+            Self::MakeTarget => Err(Error::invalid(format!("{self} is not there yet"))),
+            Self::CaptureChanges => capture::capture(services, input, deadline).await,
+            Self::ApplyChanges => replay::apply(services, input, deadline).await,
         }
+    }
+
+    fn run_of(self, input: Value) -> Result<RunId, Error> {
+        Ok(self.read::<prepare::OfRun>(input)?.run)
     }
 
     fn read<T: DeserializeOwned>(self, input: Value) -> Result<T, Error> {

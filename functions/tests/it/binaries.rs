@@ -15,5 +15,13 @@ pub(crate) fn of(task: Task) -> &'static Path {
         Task::MigrateSegment => env!("CARGO_BIN_EXE_migrate-segment"),
         Task::Restore => env!("CARGO_BIN_EXE_restore"),
         Task::Summarise => env!("CARGO_BIN_EXE_summarise"),
+        Task::CheckSync => env!("CARGO_BIN_EXE_check-sync"),
+        Task::ApplyChanges => env!("CARGO_BIN_EXE_apply-changes"),
+        Task::StartReplay => env!("CARGO_BIN_EXE_start-replay"),
+        Task::EndBulk => env!("CARGO_BIN_EXE_end-bulk"),
+        Task::Export => env!("CARGO_BIN_EXE_export"),
+        Task::CaptureChanges => env!("CARGO_BIN_EXE_capture-changes"),
+        Task::StartCapture => env!("CARGO_BIN_EXE_start-capture"),
+        Task::MakeTarget => env!("CARGO_BIN_EXE_make-target"),
     })
 }

@@ -24,7 +24,7 @@ pub(crate) async fn function(world: &World, task: Task) -> (Function, Reader) {
 /// Lets all functions of the stack run the plan to its end, as the state machine calls them.
 pub(crate) async fn run(world: &World) -> Ran {
     let functions = Functions::start(world).await;
-    let interpreter = Interpreter::new(workflow::in_place().unwrap(), functions.calls.clone()).unwrap();
+    let interpreter = Interpreter::new(workflow::of(&world.plan.definition).unwrap(), functions.calls.clone()).unwrap();
     let interpreter = interpreter.objects(MemoryObjects::new()).clock(Hasty);
     let input = serde_json::to_value(&world.plan).unwrap();
     let outcome = interpreter.run(Execution::new(world.plan.run.to_string(), input)).await;
@@ -65,7 +65,7 @@ struct Calls(HashMap<Task, Mutex<Function>>);
 impl Functions {
     async fn start(world: &World) -> Self {
         let (mut calls, mut readers) = (HashMap::new(), Vec::new());
-        for task in Task::ALL {
+        for task in Task::of(&world.plan.definition).iter().copied() {
             let (function, reader) = function(world, task).await;
             calls.insert(task, Mutex::new(function));
             readers.push((task, reader));

@@ -10,8 +10,8 @@ use migration::Task;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::Architecture;
 use super::workspace::{FUNCTIONS, Workspace, cargo};
+use super::{Architecture, Assets};
 use crate::failure::Usage;
 
 /// Binaries that were built.
@@ -31,11 +31,11 @@ impl Built {
     }
 }
 
-/// Builds the binaries of all tasks. What is only for a while stands below `folder`.
-pub(super) fn build(workspace: &Workspace, architecture: Architecture, folder: &Path) -> anyhow::Result<Built> {
-    match builder(has_cargo_lambda(workspace), architecture, own_architecture())? {
-        Builder::CargoLambda => with_cargo_lambda(workspace, architecture, folder),
-        Builder::Cargo => with_cargo(workspace),
+/// Builds the binaries of the tasks. What is only for a while stands below `folder`.
+pub(super) fn build(workspace: &Workspace, assets: &Assets, folder: &Path) -> anyhow::Result<Built> {
+    match builder(has_cargo_lambda(workspace), assets.architecture, own_architecture())? {
+        Builder::CargoLambda => with_cargo_lambda(workspace, assets, folder),
+        Builder::Cargo => with_cargo(workspace, assets.tasks),
     }
 }
 
@@ -79,7 +79,8 @@ fn has_cargo_lambda(workspace: &Workspace) -> bool {
     asked.status().is_ok_and(|status| status.success())
 }
 
-fn with_cargo_lambda(workspace: &Workspace, architecture: Architecture, folder: &Path) -> anyhow::Result<Built> {
+fn with_cargo_lambda(workspace: &Workspace, assets: &Assets, folder: &Path) -> anyhow::Result<Built> {
+    let architecture = assets.architecture;
     // Of this build alone: another one would put its binaries in the same place.
     let folder = TempDir::new_in(folder).context("no folder can be made for the binaries")?;
     let mut build = Command::new(cargo());
@@ -91,13 +92,13 @@ fn with_cargo_lambda(workspace: &Workspace, architecture: Architecture, folder: 
         Architecture::X86_64 => "--x86-64",
     });
     build.arg("--lambda-dir").arg(folder.path());
-    binaries(&mut build);
+    binaries(&mut build, assets.tasks);
     build.current_dir(&workspace.root).stdin(Stdio::null()).stdout(std::io::stderr());
     let status = build.status().context("cargo lambda can't be started")?;
     if !status.success() {
         bail!("cargo lambda could not build the functions for {architecture}: what it said stands above");
     }
-    let executables = Task::ALL.into_iter().map(|task| {
+    let executables = assets.tasks.iter().map(|task| {
         let name = task.binary();
         (name.to_owned(), folder.path().join(name).join("bootstrap"))
     });
@@ -117,10 +118,10 @@ struct Target {
     name: String,
 }
 
-fn with_cargo(workspace: &Workspace) -> anyhow::Result<Built> {
+fn with_cargo(workspace: &Workspace, tasks: &[Task]) -> anyhow::Result<Built> {
     let mut build = Command::new(cargo());
     build.args(["build", "--release", "--locked", "--message-format=json-render-diagnostics"]);
-    binaries(&mut build);
+    binaries(&mut build, tasks);
     build.current_dir(&workspace.root).stdin(Stdio::null()).stderr(Stdio::inherit());
     let said = build.output().context("cargo can't be started")?;
     if !said.status.success() {
@@ -134,9 +135,9 @@ fn with_cargo(workspace: &Workspace) -> anyhow::Result<Built> {
     Ok(Built { executables, _folder: None })
 }
 
-fn binaries(build: &mut Command) {
+fn binaries(build: &mut Command, tasks: &[Task]) {
     build.args(["--package", FUNCTIONS]);
-    for task in Task::ALL {
+    for task in tasks {
         build.args(["--bin", task.binary()]);
     }
 }

@@ -18,9 +18,9 @@ use super::{Assets, binary, build, sources};
 /// What Lambda starts in a function of the runtime `provided.al2023`.
 const ENTRY: &str = "bootstrap";
 
-/// Builds all functions at once, and gives the zip file of each.
+/// Builds the functions at once, and gives the zip file of each.
 pub fn bundle_all(assets: &Assets) -> anyhow::Result<BTreeMap<Task, PathBuf>> {
-    bundle_tasks(assets, &Task::ALL)
+    bundle_tasks(assets, assets.tasks)
 }
 
 /// Builds one function, and gives its zip file.
@@ -35,7 +35,7 @@ fn bundle_tasks(assets: &Assets, tasks: &[Task]) -> anyhow::Result<BTreeMap<Task
     fs::create_dir_all(&folder).with_context(|| format!("the folder {} can't be made", folder.display()))?;
     unchanged(&workspace, assets, "the functions' sources are no longer those of the template")?;
     // All of them, even for one: callers that wait for each other's build then find theirs done.
-    let built = build::build(&workspace, assets.architecture, &folder)?;
+    let built = build::build(&workspace, assets, &folder)?;
     // An editor may have been at work meanwhile; the zip file would bear the name of other sources.
     unchanged(&workspace, assets, "the functions' sources have changed while they were built")?;
     let mut files = BTreeMap::new();

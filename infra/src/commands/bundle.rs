@@ -27,7 +27,9 @@ fn tasks() -> impl TypedValueParser<Value = Task> {
 }
 
 pub(super) fn bundle(args: &BundleArgs) -> anyhow::Result<()> {
-    let assets = Assets::of_workspace(args.architecture, AssetBucket::default())?;
+    // A migration in place needs no more than these built.
+    let tasks: &[Task] = if Task::IN_PLACE.contains(&args.task) { &Task::IN_PLACE } else { &Task::ALL };
+    let assets = Assets::of_workspace(args.architecture, AssetBucket::default(), tasks)?;
     if args.sources.as_ref().is_some_and(|sources| *sources != assets.sources) {
         let message = "the functions' sources are no longer those that the cloud assembly was made from";
         anyhow::bail!(Usage::new(format!("{message}; run synth again")));

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use aws_sdk_cloudformation::types::{ChangeSetType, ResourceChange};
 use console::style;
 use jiff::Timestamp;
+use migration::Task;
 
 use super::following::{Operation, causes, follow};
 use super::output;
@@ -112,9 +113,9 @@ struct Uploaded {
 /// Brings the functions' code and the template to the bucket.
 async fn upload(args: &DeployArgs, site: &Site) -> anyhow::Result<Uploaded> {
     let Site { aws, definition, .. } = site;
-    let built = args.code.as_deref().map(upload::built_elsewhere).transpose()?;
+    let built = args.code.as_deref().map(|folder| upload::built_elsewhere(folder, Task::of(definition))).transpose()?;
     let bucket = bucket(args, site).await?;
-    let assets = Assets::of_workspace(args.functions.architecture, bucket.asset)?;
+    let assets = Assets::of_workspace(args.functions.architecture, bucket.asset, Task::of(definition))?;
     let template = serde_json::to_value(stack::template(definition, &assets)?)?;
     let missing = upload::missing(aws, &bucket.name, &assets).await?;
     if !missing.is_empty() {
@@ -134,7 +135,7 @@ async fn upload(args: &DeployArgs, site: &Site) -> anyhow::Result<Uploaded> {
 }
 
 /// Builds the functions, without holding up the signals.
-async fn build(assets: Assets) -> anyhow::Result<BTreeMap<migration::Task, PathBuf>> {
+async fn build(assets: Assets) -> anyhow::Result<BTreeMap<Task, PathBuf>> {
     tokio::task::spawn_blocking(move || crate::assets::bundle::bundle_all(&assets))
         .await
         .context("the functions can't be built")?

@@ -2,6 +2,7 @@
 
 use aws_sdk_cloudformation::types::StackStatus;
 use console::{Style, style};
+use migration::Task;
 use serde_json::{Value, json};
 
 use super::output;
@@ -37,7 +38,7 @@ async fn compare(args: DiffArgs) -> anyhow::Result<()> {
         Choice::Create(bucket) if args.functions.bucket.is_some() => bucket,
         Choice::Create(_) | Choice::None => bucket::bootstrap(&site.aws),
     };
-    let assets = Assets::of_workspace(args.functions.architecture, bucket.asset)?;
+    let assets = Assets::of_workspace(args.functions.architecture, bucket.asset, Task::of(&site.definition))?;
     let ours = serde_json::to_value(stack::template(&site.definition, &assets)?)?;
     let deployed = deployed(&site).await?;
     let found = differences(&deployed, &ours);

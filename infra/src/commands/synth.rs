@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
+use migration::Task;
 
 use super::context::{self, Context};
 use super::{definition, output};
@@ -42,7 +43,7 @@ pub(super) fn synth(args: SynthArgs) -> anyhow::Result<()> {
         (None, Some(out)) => out,
         (None, None) => unspoilt(Path::new("cdk.out"))?,
     };
-    let assets = Assets::of_workspace(architecture, bucket)?;
+    let assets = Assets::of_workspace(architecture, bucket, Task::of(&definition))?;
     let template = stack::template(&definition, &assets)?;
     let assembly = Assembly {
         stack: stack::name(&definition),

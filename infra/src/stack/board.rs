@@ -136,7 +136,8 @@ impl Watched<'_> {
             Line::metric("runs that were stopped", of_machine(workflow, "ExecutionsAborted")),
             Line::metric("restores that failed", of_machine(restore_afterwards, "ExecutionsFailed")),
         ];
-        lines.extend(Task::ALL.map(|task| Line::metric(format!("calls of {task}"), self.lambda(task, "Errors"))));
+        let tasks = Task::of(self.definition).iter();
+        lines.extend(tasks.map(|task| Line::metric(format!("calls of {task}"), self.lambda(*task, "Errors"))));
         Graph::lines("Failures a minute", pseudo::region(), "failures", lines).into()
     }
 

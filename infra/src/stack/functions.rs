@@ -43,7 +43,7 @@ pub(super) fn add(
     let retention = Some(Retention::Month);
     let logs = template.add("FunctionLogs", LogGroup { retention_in_days: retention, ..LogGroup::default() })?;
     let mut functions = Vec::new();
-    for task in Task::ALL {
+    for task in Task::of(definition).iter().copied() {
         let mut statements = permissions::of(task, definition, &source.arn, &storage.ledger.arn());
         statements
             .push(Statement::allow([LogStreamAction::CreateLogStream, LogStreamAction::PutLogEvents]).on(logs.arn()));
@@ -126,7 +126,15 @@ fn size(task: Task) -> Size {
         | Task::Prewarm
         | Task::CheckPrewarm
         | Task::Restore
-        | Task::Summarise => Size { memory_mb: 256, seconds: 300 },
+        | Task::Summarise
+        | Task::MakeTarget
+        | Task::StartCapture
+        | Task::Export
+        | Task::EndBulk
+        | Task::StartReplay
+        | Task::CheckSync => Size { memory_mb: 256, seconds: 300 },
+        // A batch of the stream is up to 6 MB, a batch of the queue up to 1 MB and 10 writes.
+        Task::CaptureChanges | Task::ApplyChanges => Size { memory_mb: 512, seconds: 120 },
     }
 }
 
@@ -140,5 +148,13 @@ fn purpose(task: Task) -> &'static str {
         Task::MigrateSegment => "reads segments of the table, and writes what the migration wants",
         Task::Restore => "puts the table's capacity back",
         Task::Summarise => "adds up what the segments did, and gives the verdict",
+        Task::MakeTarget => "creates the target from the source's definition",
+        Task::StartCapture => "lets the source's stream call CaptureChanges",
+        Task::CaptureChanges => "takes changes from the stream to the queue",
+        Task::Export => "begins an export of the table, and asks whether it is there",
+        Task::EndBulk => "waits until no worker of the bulk can be alive",
+        Task::StartReplay => "lets the queue call ApplyChanges",
+        Task::ApplyChanges => "takes changes from the queue to the target",
+        Task::CheckSync => "asks whether the target has come up with the source",
     }
 }

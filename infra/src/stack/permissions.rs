@@ -58,6 +58,14 @@ pub(super) fn of(
             vec![on(source, &actions), on(ledger, &[GetItem, PutItem, UpdateItem, DeleteItem, Query])]
         }
         Task::Summarise => vec![on(ledger, &[GetItem, PutItem, Query])],
+        Task::MakeTarget
+        | Task::StartCapture
+        | Task::CaptureChanges
+        | Task::Export
+        | Task::EndBulk
+        | Task::StartReplay
+        | Task::ApplyChanges
+        | Task::CheckSync => Vec::new(),
     }
 }
 

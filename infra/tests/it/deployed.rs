@@ -36,7 +36,7 @@ fn a_first_deployment_uploads_shows_follows_and_leaves_a_note() {
     insta::assert_snapshot!(folder.note().unwrap());
     server.with(|account| {
         let objects = &account.buckets[BOOTSTRAP].objects;
-        assert_eq!(objects.len(), Task::ALL.len() + 1, "the functions and the template");
+        assert_eq!(objects.len(), Task::IN_PLACE.len() + 1, "the functions and the template");
         assert!(objects.values().any(|content| content == b"Restore"));
         assert_eq!(account.count("ExecuteChangeSet"), 1);
         assert_eq!(account.count("DeleteChangeSet"), 0);
@@ -69,7 +69,7 @@ fn an_update_uploads_only_what_is_new_and_says_what_it_replaces() {
         account.calls.clear();
     });
     insta::assert_snapshot!(folder.run(&server, YES));
-    assert_eq!((before, objects(&server)), (Task::ALL.len() + 1, 0), "what is there is not uploaded again");
+    assert_eq!((before, objects(&server)), (Task::IN_PLACE.len() + 1, 0), "what is there is not uploaded again");
 }
 
 #[test]

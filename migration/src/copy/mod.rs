@@ -4,18 +4,22 @@
 //! nothing of another item is ever overwritten, and what is written twice is written once.
 
 mod batches;
+pub mod books;
 pub(crate) mod bulk;
 pub mod capture;
 pub mod change;
 pub mod current;
 mod image;
+pub mod mapping;
 mod message;
 pub mod notes;
 mod origin;
 pub mod poisoned;
 mod put;
 pub mod queue;
+pub(crate) mod quiet;
 pub mod replay;
+pub mod sync;
 mod way;
 
 pub use image::Images;

@@ -1,8 +1,12 @@
-//! The state machine document of an in-place migration: the same on AWS, in the rehearsal and in the tests.
+//! The state machine documents: the same on AWS, in the rehearsal and in the tests.
 //!
-//! Prepare, back up, prewarm, the Distributed Map over the segments, restore, summarise. Every way out of it
-//! leads through Restore (R12). Retries stand inside the children (R9). No field is null, not even a `ResultPath`:
-//! CloudFormation takes none in a template, and the document stands in one as an object.
+//! In place: prepare, back up, prewarm, the Distributed Map over the segments, restore, summarise; [`copy()`] has more. Every way
+//! out of them leads through Restore (R12). Retries stand inside the children (R9). No field is null, not even a `ResultPath`:
+//! CloudFormation takes none in a template, and a document stands in one as an object.
+
+mod copy;
+#[cfg(test)]
+mod tests;
 
 use asl::{
     Catch, Choice, ErrorName, ExecutionType, Fail, Flow, JsonPath, Map, Order, Pass, Problems, Resource, ResultWriter,
@@ -10,7 +14,11 @@ use asl::{
 };
 use serde_json::json;
 
+pub use self::copy::copy;
+
+use crate::definition::Definition;
 use crate::error::Kind;
+use crate::segment;
 use crate::task::Task;
 
 /// The substitution that stands for the name of the bucket that children's results go to.
@@ -41,12 +49,17 @@ const LAMBDA_ERRORS: [&str; 7] = [
     "States.Timeout",
 ];
 
+/// The workflow of a migration.
+pub fn of(definition: &Definition) -> Result<StateMachine, Problems> {
+    if definition.target.is_some() { copy() } else { in_place() }
+}
+
 /// The workflow of an in-place migration, as section 5 of the design draws it.
 pub fn in_place() -> Result<StateMachine, Problems> {
     let run = json!({ "run.$": "$.run" });
     StateMachine::builder("Prepare")
         .comment("Segue: changes every item of a DynamoDB table in place")
-        .state("Prepare", prepare())
+        .state("Prepare", prepare("IsBackupWanted"))
         .state("IsBackupWanted", choice("$.backup", "StartBackup", "IsPrewarmWanted"))
         .state("StartBackup", start_backup())
         .state(
@@ -60,7 +73,7 @@ pub fn in_place() -> Result<StateMachine, Problems> {
         .state("IsTableReady", choice("$.checked.ready", "Migrate", "WaitForTable"))
         .state("WaitForTable", Wait::seconds(POLL_SECONDS).next("CheckPrewarm"))
         .state("CheckPrewarm", check(Task::CheckPrewarm, &run).next("IsTableReady"))
-        .state("Migrate", migrate())
+        .state("Migrate", over_segments("Migrate", "$.children", segment::Pass::Main).next("Restore"))
         .state("Restore", restore())
         .state("Summarise", summarise())
         .state("HasSucceeded", has_succeeded())
@@ -90,7 +103,7 @@ pub fn restore_afterwards() -> Result<StateMachine, Problems> {
 }
 
 /// A failure before the plan is in the ledger: nothing was changed, so there is nothing to put back.
-fn prepare() -> State {
+fn prepare(next: &str) -> State {
     let invocation = json!({ "FunctionName": Task::Prepare.function_arn(), "Payload.$": "$" });
     TaskState::new(Resource::lambda_invoke())
         .parameters(invocation)
@@ -98,7 +111,7 @@ fn prepare() -> State {
         .timeout_seconds(TASK_SECONDS)
         .retry(transient(6))
         .catch(Catch::all("NotPrepared").result_path("$.failure"))
-        .next("IsBackupWanted")
+        .next(next)
 }
 
 fn start_backup() -> State {
@@ -121,12 +134,16 @@ fn check(task: Task, payload: &serde_json::Value) -> TaskState {
         .catch(through_restore())
 }
 
-fn migrate() -> State {
-    let work = json!({ "run.$": "$.run", "child.$": "$$.Map.Item.Value", "attempt.$": "$.attempt", "loops": 0, "wait_seconds": 0 });
+/// A Distributed Map whose children work segments.
+fn over_segments(label: &str, items: &str, pass: segment::Pass) -> Map {
+    let mut work = json!({ "run.$": "$.run", "child.$": "$$.Map.Item.Value", "attempt.$": "$.attempt", "loops": 0, "wait_seconds": 0 });
+    if pass != segment::Pass::Main {
+        work["pass"] = json!(pass);
+    }
     let results = json!({ "Bucket": RESULTS_BUCKET, "Prefix.$": "$.run" });
-    Map::distributed(ExecutionType::Standard, child())
-        .label("Migrate")
-        .items_path("$.children")
+    Map::distributed(ExecutionType::Standard, child(pass))
+        .label(label)
+        .items_path(items)
         .item_selector(work)
         .max_concurrency(JsonPath::from("$.concurrency"))
         .tolerated_failure_percentage(0.0)
@@ -134,37 +151,58 @@ fn migrate() -> State {
         .result_selector(json!({ "ended": true }))
         .result_path("$.migrated")
         .catch(through_restore())
-        .next("Restore")
+}
+
+/// The names of a child's states. No name stands twice in a document, not even in different Maps.
+struct Names {
+    work: &'static str,
+    is_done: &'static str,
+    wait: &'static str,
+    done: &'static str,
+    endless: &'static str,
+}
+
+impl segment::Pass {
+    fn names(self) -> Names {
+        match self {
+            Self::Main => Names {
+                work: "MigrateSegment",
+                is_done: "IsSegmentDone",
+                wait: "WaitWhilePaused",
+                done: "SegmentDone",
+                endless: "TooManyLoops",
+            },
+            Self::Verify => Names {
+                work: "VerifySegment",
+                is_done: "IsSegmentVerified",
+                wait: "WaitToVerify",
+                done: "SegmentVerified",
+                endless: "TooManyLoopsToVerify",
+            },
+        }
+    }
 }
 
 /// One child: calls the worker until its segments are done.
-fn child() -> Flow {
-    let is_done = Rule::variable("$.done").is_true();
+fn child(pass: segment::Pass) -> Flow {
+    let Names { work, is_done, wait, done, endless } = pass.names();
+    let is_through = Rule::variable("$.done").is_true();
     let is_paused = Rule::variable("$.wait_seconds").number(Order::GreaterThan, 0);
     let is_endless = Rule::variable("$.loops").number(Order::GreaterThanEquals, MAX_LOOPS);
     let invocation = json!({ "FunctionName": Task::MigrateSegment.function_arn(), "Payload.$": "$" });
-    let work = TaskState::new(Resource::lambda_invoke())
+    let call = TaskState::new(Resource::lambda_invoke())
         .parameters(invocation)
         .output_path("$.Payload")
         .timeout_seconds(TASK_SECONDS)
         .retry(transient(30))
-        .next("IsSegmentDone");
-    Flow::starting_at("MigrateSegment")
-        .state("MigrateSegment", work)
-        .state(
-            "IsSegmentDone",
-            Choice::new()
-                .when(is_done, "SegmentDone")
-                .when(is_endless, "TooManyLoops")
-                .when(is_paused, "WaitWhilePaused")
-                .otherwise("MigrateSegment"),
-        )
-        .state("WaitWhilePaused", Wait::seconds_path("$.wait_seconds").next("MigrateSegment"))
-        .state("SegmentDone", Succeed::new())
-        .state(
-            "TooManyLoops",
-            Fail::new(TOO_MANY_LOOPS, "more segments are needed: one took 3,000 calls of its worker"),
-        )
+        .next(is_done);
+    let choice = Choice::new().when(is_through, done).when(is_endless, endless).when(is_paused, wait).otherwise(work);
+    Flow::starting_at(work)
+        .state(work, call)
+        .state(is_done, choice)
+        .state(wait, Wait::seconds_path("$.wait_seconds").next(work))
+        .state(done, Succeed::new())
+        .state(endless, Fail::new(TOO_MANY_LOOPS, "more segments are needed: one took 3,000 calls of its worker"))
 }
 
 fn restore() -> State {
@@ -209,102 +247,4 @@ fn transient(attempts: u32) -> Retry {
         .max_delay_seconds(300)
         .max_attempts(attempts)
         .full_jitter()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn document() -> serde_json::Value {
-        serde_json::to_value(in_place().unwrap()).unwrap()
-    }
-
-    /// Every change to what is deployed is seen in review.
-    #[test]
-    fn the_document_is_as_it_was_reviewed() {
-        insta::assert_snapshot!(in_place().unwrap().to_json());
-    }
-
-    #[test]
-    fn the_way_back_is_as_it_was_reviewed() {
-        insta::assert_snapshot!(restore_afterwards().unwrap().to_json());
-    }
-
-    #[test]
-    fn they_are_valid() {
-        assert_eq!(asl::validate(&in_place().unwrap()), []);
-        assert_eq!(asl::validate(&restore_afterwards().unwrap()), []);
-    }
-
-    /// CloudFormation says "'null' values are not allowed in templates", only when it deploys.
-    #[test]
-    fn nothing_is_null() {
-        for document in [in_place().unwrap(), restore_afterwards().unwrap()] {
-            assert!(!document.to_json().contains("null"));
-        }
-    }
-
-    /// R9: a retry on the Map would start a new Map Run; Express children end after five minutes.
-    #[test]
-    fn retries_stand_inside_standard_children() {
-        let document = document();
-        let map = &document["States"]["Migrate"];
-        assert!(map.get("Retry").is_none());
-        assert_eq!(map["ItemProcessor"]["ProcessorConfig"]["ExecutionType"], "STANDARD");
-        assert!(map["ItemProcessor"]["States"]["MigrateSegment"]["Retry"].is_array());
-    }
-
-    /// R10: every error name that the document matches is one that somebody raises.
-    #[test]
-    fn matched_errors_exist() {
-        let mut matched = Vec::new();
-        collect(&document(), "ErrorEquals", &mut matched);
-        let known: Vec<_> =
-            Kind::ALL.iter().map(|kind| kind.name()).chain(LAMBDA_ERRORS).chain(["States.ALL"]).collect();
-        for name in matched.iter().flat_map(|names| names.as_array().unwrap()) {
-            assert!(known.contains(&name.as_str().unwrap()), "{name} is raised by nobody");
-        }
-        assert!(!matched.is_empty());
-    }
-
-    /// R12: whatever fails after the plan is written leads through Restore.
-    #[test]
-    fn every_failure_leads_through_restore() {
-        let document = document();
-        for (name, state) in document["States"].as_object().unwrap() {
-            let can_fail = ["Task", "Map"].contains(&state["Type"].as_str().unwrap());
-            if can_fail && !["Prepare", "Restore", "Summarise"].contains(&name.as_str()) {
-                assert_eq!(state["Catch"][0]["Next"], "Restore", "{name}");
-                assert_eq!(state["Catch"][0]["ErrorEquals"][0], "States.ALL", "{name}");
-            }
-        }
-    }
-
-    /// A forgotten task would never be called, or would have no function.
-    #[test]
-    fn the_document_calls_every_task() {
-        let mut called = Vec::new();
-        collect(&document(), "FunctionName", &mut called);
-        let mut called: Vec<_> =
-            called.iter().map(|arn| Task::of_function_arn(arn.as_str().unwrap()).unwrap()).collect();
-        called.sort_unstable();
-        let mut all = Task::ALL.to_vec();
-        all.sort_unstable();
-        assert_eq!(called, all);
-    }
-
-    fn collect(value: &serde_json::Value, field: &str, found: &mut Vec<serde_json::Value>) {
-        match value {
-            serde_json::Value::Object(map) => {
-                for (name, value) in map {
-                    if name == field {
-                        found.push(value.clone());
-                    }
-                    collect(value, field, found);
-                }
-            }
-            serde_json::Value::Array(list) => list.iter().for_each(|value| collect(value, field, found)),
-            _ => {}
-        }
-    }
 }

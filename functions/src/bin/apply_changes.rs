@@ -1,0 +1,9 @@
+//! The Lambda function of the task `ApplyChanges`.
+
+use functions::lambda::{self, LambdaError};
+use migration::Task;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), LambdaError> {
+    lambda::serve(Task::ApplyChanges).await
+}

@@ -1,0 +1,9 @@
+//! The Lambda function of the task `StartCapture`.
+
+use functions::lambda::{self, LambdaError};
+use migration::Task;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), LambdaError> {
+    lambda::serve(Task::StartCapture).await
+}

@@ -1,0 +1,87 @@
+//! The books of a copy: what it has begun, so that whoever goes on, cuts over or gives up finds it again.
+//!
+//! Each change is made to the entry that was read, and made again where somebody else was faster: none is lost.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Kind};
+use crate::ledger::{Entry, Ledger};
+use crate::patience::{Meter, patiently};
+use crate::plan::RunId;
+
+/// How a copy is carried.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Course {
+    /// Whether the copy has created the target.
+    #[serde(skip_serializing_if = "is_false")]
+    pub target_made: bool,
+    /// What of the source's definition the target that was created doesn't have, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_copied: Vec<String>,
+    /// Whether the copy has switched the source's stream on: whoever ends it switches it off again.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stream_enabled_by_us: bool,
+    /// The mapping from the stream to capture, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capture: Option<String>,
+    /// When capture was known to run: no page was read before (R13).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bulk_from: Option<Timestamp>,
+    /// When no worker of the bulk could be alive any more (R14).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bulk_over: Option<Timestamp>,
+    /// The mapping from the queue to replay, by its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
+    /// When the target had come up with the source for the first time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub in_step: Option<Timestamp>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// How a run's copy is carried; nothing yet where it has begun nothing.
+pub async fn course(ledger: &Ledger, run: &RunId) -> Result<Course, Error> {
+    Ok(ledger.get(run, Entry::Copy).await?.unwrap_or_default())
+}
+
+/// Changes the books of a run's copy, and says what they are then. `change` may be called several times.
+pub(crate) async fn amend(ledger: &Ledger, run: &RunId, change: impl Fn(&mut Course)) -> Result<Course, Error> {
+    patiently(&Meter::default(), async || {
+        let (before, body) = ledger.get_with_body::<Course>(run, Entry::Copy).await?.unzip();
+        let before = before.unwrap_or_default();
+        let mut after = before.clone();
+        change(&mut after);
+        if after != before {
+            replace(ledger, run, body, &after).await?;
+        }
+        Ok(after)
+    })
+    .await
+}
+
+async fn replace(ledger: &Ledger, run: &RunId, before: Option<String>, after: &Course) -> Result<(), Error> {
+    let body = serde_json::to_string(after).map_err(|error| Error::invalid(error.to_string()))?;
+    let condition = if before.is_some() { "#body = :before" } else { "attribute_not_exists(#body)" };
+    let put = ledger.put_item(ledger.entry(run, Entry::Copy, &body)).condition_expression(condition);
+    let put = put.expression_attribute_names("#body", "body");
+    let before = before.map(|before| HashMap::from([(":before".into(), AttributeValue::S(before))]));
+    match put.set_expression_attribute_values(before).send().await {
+        Ok(_) => Ok(()),
+        Err(SdkError::ServiceError(refused))
+            if matches!(refused.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+        {
+            Err(Error::new(Kind::Busy, "the books of the copy are being changed"))
+        }
+        Err(error) => Err(Error::from_sdk("PutItem on the ledger", error)),
+    }
+}
