@@ -1,10 +1,14 @@
 //! The rehearsal of a rehearsal: reads a sample, writes nothing, and says what a run would do.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::copy::{Images, collision, same_item};
 use crate::error::Error;
 use crate::expression;
+use crate::item::json::item_to_json;
 use crate::item::{Item, item_bytes, write_units};
 use crate::patience::{Meter, patiently};
 use crate::plan::Plan;
@@ -45,7 +49,13 @@ pub struct DryRun {
 }
 
 /// Takes a sample of the plan's table through its transform.
+///
+/// In a copy the figures are those of images: `written` are carried with changes, `unchanged` and `filtered` as they are,
+/// `deleted` are left out; of two items of the sample that have one place in the target, one fails.
 pub async fn dry_run(client: &Client, plan: &Plan, functions: &Functions) -> Result<DryRun, Error> {
+    if plan.definition.target.is_some() {
+        return dry_copy(client, plan, functions).await;
+    }
     let transform = transform_at(plan, functions, plan.now)?;
     let tomorrow = plan.now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
     let again = transform_at(plan, functions, tomorrow)?;
@@ -53,8 +63,17 @@ pub async fn dry_run(client: &Client, plan: &Plan, functions: &Functions) -> Res
     for item in sample(client, plan.definition.source.table.as_str()).await? {
         dry_run.take(item, &transform, &again);
     }
-    dry_run.reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    Ok(dry_run)
+    Ok(dry_run.in_order())
+}
+
+async fn dry_copy(client: &Client, plan: &Plan, functions: &Functions) -> Result<DryRun, Error> {
+    let images = Images::new(plan, functions)?;
+    let transform = transform_at(plan, functions, plan.now)?;
+    let (mut dry_run, mut places) = (DryRun::default(), HashMap::new());
+    for item in sample(client, plan.definition.source.table.as_str()).await? {
+        dry_run.carry(item, &images, &transform, &mut places);
+    }
+    Ok(dry_run.in_order())
 }
 
 fn transform_at(plan: &Plan, functions: &Functions, now: Timestamp) -> Result<Transform, Error> {
@@ -62,6 +81,40 @@ fn transform_at(plan: &Plan, functions: &Functions, now: Timestamp) -> Result<Tr
 }
 
 impl DryRun {
+    /// The most frequent reasons first.
+    fn in_order(mut self) -> Self {
+        self.reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        self
+    }
+
+    /// `places` are those of the images so far, in words, with the keys of their items.
+    fn carry(&mut self, item: Item, images: &Images, transform: &Transform, places: &mut HashMap<String, Item>) {
+        self.sampled += 1;
+        self.bytes += item_bytes(&item) as u64;
+        let image = match images.of(&item) {
+            Ok(Some(image)) => image,
+            Ok(None) => {
+                self.deleted += 1;
+                return self.show(item, None);
+            }
+            Err(failure) => return self.fail(failure.to_string()),
+        };
+        let (place, source_key) = (images.target_key_of(&image), images.source_key_of(&item));
+        if let Some(other) = places.get(&item_to_json(&place).to_string()) {
+            return self.fail(collision(&place, &source_key, other).to_string());
+        }
+        places.insert(item_to_json(&place).to_string(), source_key);
+        self.write_units += write_units(item_bytes(&image));
+        if !transform.chooses(&item) {
+            self.filtered += 1;
+        } else if same_item(&item, &image) {
+            self.unchanged += 1;
+        } else {
+            self.written += 1;
+            self.show(item, Some(image));
+        }
+    }
+
     fn take(&mut self, item: Item, transform: &Transform, again: &Transform) {
         self.sampled += 1;
         self.bytes += item_bytes(&item) as u64;

@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use indicatif::HumanCount;
 use migration::cost::Prices;
-use migration::definition::KeySchema;
+use migration::definition::{KeySchema, Target};
 use migration::dry_run::{DryRun, dry_run};
 use migration::item::json::value_to_json;
 use migration::item::{Item, Path, PathElement};
@@ -34,7 +34,7 @@ pub(crate) async fn show(
     let outcome = dry_run(client, plan, functions).await?;
     let estimate = Estimate::of(&outcome, plan, table, prices);
     match output {
-        Output::Text => show::output(lines(&outcome, &estimate, table).join("\n"))?,
+        Output::Text => show::output(lines(&outcome, &estimate, table, plan.definition.target.as_ref()).join("\n"))?,
         Output::Json => show::output(json(&outcome, &estimate))?,
     }
     Ok(if outcome.failed > 0 || outcome.written_twice > 0 { Ended::RunFailed } else { Ended::Done })
@@ -63,7 +63,7 @@ fn json(outcome: &DryRun, estimate: &Estimate) -> serde_json::Value {
     })
 }
 
-fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
+fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table, target: Option<&Target>) -> Vec<String> {
     let sampled = HumanCount(outcome.sampled);
     let mut lines = vec![match estimate.items {
         Some(items) => {
@@ -80,24 +80,13 @@ fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
         lines.extend(diff(&table.key, before, after.as_ref()));
     }
     lines.push(String::new());
-    for (items, what) in [
-        (outcome.written, "would be written"),
-        (outcome.deleted, "would be deleted"),
-        (outcome.unchanged, "are as wanted"),
-        (outcome.filtered, "are not chosen by `where`"),
-        (outcome.failed, "can't be migrated"),
-    ] {
+    for (items, what) in outcomes(outcome, target) {
         lines.push(format!("  {:>9} {what}", HumanCount(items).to_string()));
     }
     lines.extend(outcome.reasons.iter().map(|(why, items)| format!("            {items} because: {why}")));
-    lines.push(match outcome.written_twice {
-        0 => "  idempotent  yes, on the sample: a second run would write nothing".into(),
-        items => format!(
-            "  idempotent  NO: a second run would write {} of these items again; give the migration a `marker`, or \
-             mend the transform",
-            HumanCount(items)
-        ),
-    });
+    if target.is_none() {
+        lines.push(idempotent(outcome));
+    }
     lines.push(format!(
         "  units       about {:.0} read and {:.0} write, without what indexes take",
         estimate.read_units.ceil(),
@@ -109,6 +98,37 @@ fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table) -> Vec<String> {
     }
     lines.extend(estimate.warming.iter().map(|warming| format!("  prewarm     {warming}")));
     lines
+}
+
+fn outcomes(outcome: &DryRun, target: Option<&Target>) -> Vec<(u64, String)> {
+    let DryRun { written, deleted, unchanged, filtered, failed, .. } = *outcome;
+    let in_words: [&str; 5] = match target {
+        None => {
+            ["would be written", "would be deleted", "are as wanted", "are not chosen by `where`", "can't be migrated"]
+        }
+        Some(_) => [
+            "would be changed on the way",
+            "would be left out",
+            "would be carried as they are",
+            "would be carried as they are, not chosen by `where`",
+            "can't be carried",
+        ],
+    };
+    let figures = [written, deleted, unchanged, filtered, failed];
+    let lines = figures.into_iter().zip(in_words).map(|(items, what)| (items, what.to_owned()));
+    let to = target.map(|target| (written + unchanged + filtered, format!("would be carried to {}", target.table)));
+    to.into_iter().chain(lines).collect()
+}
+
+fn idempotent(outcome: &DryRun) -> String {
+    match outcome.written_twice {
+        0 => "  idempotent  yes, on the sample: a second run would write nothing".into(),
+        items => format!(
+            "  idempotent  NO: a second run would write {} of these items again; give the migration a `marker`, or \
+             mend the transform",
+            HumanCount(items)
+        ),
+    }
 }
 
 /// The places of the item that change, below its key: a line for what was there, a line for what will be.

@@ -24,6 +24,7 @@ mod way;
 
 pub use image::Images;
 pub use origin::Origin;
+pub(crate) use put::{collision, same_item};
 
 use crate::error::Error;
 use crate::plan::RunId;

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod capture;
+mod dry_run;
 mod replay;
 
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ProvisionedThroughput,
+    ScalarAttributeType,
 };
 use jiff::Timestamp;
 use migration::copy::change::{Change, What};
@@ -38,6 +40,11 @@ pub(crate) struct Copy {
 impl Copy {
     /// A copy by these lines of a migration file, into a table with this partition key.
     pub(crate) async fn new(items: Vec<Item>, partition: &str, lines: &str) -> Self {
+        Self::into(items, partition, None, lines).await
+    }
+
+    /// The same into a table that has so many write units a second, if it isn't on demand.
+    pub(crate) async fn into(items: Vec<Item>, partition: &str, write_units: Option<i64>, lines: &str) -> Self {
         let world = World::new(Billing::OnDemand, items).await;
         let string = |name: &str| {
             let kind = ScalarAttributeType::S;
@@ -45,7 +52,14 @@ impl Copy {
         };
         let key = KeySchemaElement::builder().attribute_name(partition).key_type(KeyType::Hash).build().unwrap();
         let create = world.client.create_table().table_name(TARGET).key_schema(key);
-        let create = create.attribute_definitions(string(partition)).billing_mode(BillingMode::PayPerRequest);
+        let create = create.attribute_definitions(string(partition));
+        let create = match write_units {
+            None => create.billing_mode(BillingMode::PayPerRequest),
+            Some(units) => {
+                let units = ProvisionedThroughput::builder().read_capacity_units(1).write_capacity_units(units);
+                create.provisioned_throughput(units.build().unwrap())
+            }
+        };
         create.send().await.unwrap();
         let yaml = format!("migration: test\nsource: {{ table: {TABLE} }}\nsegments: 1\n{lines}");
         let definition = Definition::from_yaml(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"));
