@@ -1,5 +1,5 @@
-//! What a run may take each second: a share of what the table has, or what somebody has named. Worked out when the
-//! table is as the run will find it, and kept in the control entry, where every lease reads it.
+//! What a run may take each second: a share of what its tables have, or what somebody has named. Worked out when they
+//! are as the run will find them, and kept in the control entry, where every lease reads it.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +9,10 @@ use serde::{Deserialize, Serialize};
 use crate::capacity::{Capacity, Units};
 use crate::control::{self, Control};
 use crate::definition::Budget;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ledger::{Ledger, LedgerItem};
-use crate::plan::RunId;
+use crate::plan::{Plan, RunId};
+use crate::services::Services;
 use crate::table::Table;
 
 /// The attribute of the control entry.
@@ -27,13 +28,25 @@ pub(crate) struct Allowance {
 }
 
 impl Allowance {
-    /// What `budget` allows of `table` as it is now.
-    pub(crate) fn of(table: &Table, budget: Budget) -> Self {
-        let (own, indexes) = capacity_of(table);
+    /// What the plan's run may take, by its tables as they are now. `source` is the one that it reads; in a copy it is the
+    /// target that it writes to, where that stands by now.
+    pub(crate) async fn of_run(services: &Services, plan: &Plan, source: &Table) -> Result<Self, Error> {
+        let budget = plan.definition.budget;
+        let Some(target) = &plan.definition.target else { return Ok(Self::of(source, source, budget)) };
+        match Table::describe(&services.target, target.table.as_str()).await {
+            Ok(target) => Ok(Self::of(source, &target, budget)),
+            Err(error) if error.kind() == Kind::NotFound && target.create => Ok(Self::of(source, source, budget)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What `budget` allows of the reads of one table, and of the writes of another.
+    fn of(read: &Table, written: &Table, budget: Budget) -> Self {
+        let ((reads, _), (writes, indexes)) = (capacity_of(read), capacity_of(written));
         let share = |units: u64| units as f64 * budget.share.get() / 100.0;
         Self {
-            read_units: budget.read_units.map_or(share(own.read), |units| units.get().into()),
-            write_units: budget.write_units.map_or(share(own.write), |units| units.get().into()),
+            read_units: budget.read_units.map_or(share(reads.read), |units| units.get().into()),
+            write_units: budget.write_units.map_or(share(writes.write), |units| units.get().into()),
             index_write_units: indexes.into_iter().map(|(name, units)| (name, share(units.write))).collect(),
         }
     }

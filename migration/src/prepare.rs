@@ -80,7 +80,7 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
     }
     Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, Run { now: plan.now })?;
     begin(&services.ledger, &plan).await?;
-    Allowance::of(&table, plan.definition.budget).put(&services.ledger, &plan.run).await?;
+    Allowance::of_run(services, &plan, &table).await?.put(&services.ledger, &plan.run).await?;
     let children = match plan.scope {
         Scope::Segments => plan.shuffled_children(),
         Scope::FailedItems => children_with_failed_items(&services.ledger, &plan).await?,

@@ -110,7 +110,7 @@ pub(crate) async fn check(services: &Services, run: &RunId) -> Result<Ready, Err
     let ready = table.is_active && !is_warming;
     if ready {
         // There is more to take now.
-        Allowance::of(&table, plan.definition.budget).put(&services.ledger, run).await?;
+        Allowance::of_run(services, &plan, &table).await?.put(&services.ledger, run).await?;
     }
     Ok(Ready { ready })
 }

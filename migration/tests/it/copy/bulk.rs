@@ -150,3 +150,15 @@ async fn an_item_of_somebody_else_is_left_and_reported() {
     let failed = failures::list(&copy.world.ledger, &copy.plan.run, 10).await.unwrap();
     assert!(failed[0].reason.contains("an item that is no image") && !failed[0].reason.contains("secret"));
 }
+
+/// R11: writes go by the target's capacity, whatever the source has.
+#[tokio::test(start_paused = true)]
+async fn the_budget_of_writes_is_the_targets() {
+    let copy = Copy::into(things(120), "id", Some(20), AS_IT_IS).await;
+    let services = copy.begun(None).await;
+    let began = tokio::time::Instant::now();
+    copy.work(&services).await.unwrap();
+    // Three quarters of 20 units a second, a few of which are leased ahead.
+    assert!(began.elapsed().as_secs() >= 5, "{:?}", began.elapsed());
+    assert_eq!(copy.target().await.len(), 120);
+}
