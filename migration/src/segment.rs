@@ -192,9 +192,18 @@ impl Worker<'_> {
     /// Takes items to their outcomes, in place or in the target.
     async fn take(&self, pace: &Pace<'_>, items: Vec<Item>) -> Page {
         match self.images {
+            Some(images) if self.leaves_to_replay() => {
+                bulk::hand_over(self.services, self.plan, images, pace, items).await
+            }
             Some(images) => bulk::page(self.services, self.plan, images, pace, items).await,
             None => self.writer(pace).page(items).await,
         }
+    }
+
+    /// Whether replay writes in this worker's place: it may be going on.
+    fn leaves_to_replay(&self) -> bool {
+        let target = self.plan.definition.target.as_ref();
+        self.plan.scope == Scope::FailedItems && target.is_some_and(|target| target.carry.has_changes())
     }
 
     fn writer<'p>(&'p self, pace: &'p Pace<'p>) -> Writer<'p> {

@@ -8,13 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::{StreamExt, stream};
 
-use crate::copy::batches;
+use crate::copy::change::{Change, What};
 use crate::copy::image::Images;
 use crate::copy::put::{MAX_CONFLICTS, Placed, Spent, Tables};
 use crate::copy::way::Way;
+use crate::copy::{batches, queue};
 use crate::definition::Target;
 use crate::error::Error;
 use crate::item::Item;
+use crate::item::json::item_to_json;
 use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::services::Services;
@@ -102,6 +104,40 @@ async fn carry(tables: &Tables<'_>, source_key: &Item, mut item: Item) -> Result
     }
     let reason = format!("somebody else changed the item {MAX_CONFLICTS} times while it was being copied");
     Ok(spent.with(Outcome::Failed(Failure::new(reason))))
+}
+
+/// Has replay bring items in step, each in its turn among the changes of its item: what failed in the bulk may not be written
+/// beside replay (R14). One that still can't be carried fails here.
+pub(crate) async fn hand_over(
+    services: &Services,
+    plan: &Plan,
+    images: &Images,
+    pace: &Pace<'_>,
+    items: Vec<Item>,
+) -> Page {
+    let mut page = Page::new();
+    for (at, item) in items.into_iter().enumerate() {
+        let source_key = images.source_key_of(&item);
+        let handed = match (pace.heed(), images.of(&item)) {
+            (Err(error), _) => Err(error),
+            (_, Err(failure)) => Ok(Outcome::Failed(failure)),
+            (_, Ok(_)) => refresh(services, plan, &source_key).await.map(|()| Outcome::Written),
+        };
+        let is_over = handed.is_err();
+        page.push((at, source_key, handed.map(Written::of)));
+        if is_over {
+            break;
+        }
+    }
+    page
+}
+
+async fn refresh(services: &Services, plan: &Plan, source_key: &Item) -> Result<(), Error> {
+    let at = (services.clock)();
+    let (key, what) = (item_to_json(source_key), What::Refresh { old_target_key: None });
+    let mut change = Change { run: plan.run.clone(), event: String::new(), at, key, what };
+    change.event = format!("retry-{}-{}", at.as_nanosecond(), &change.group()[..32]);
+    queue::send(services.carrier()?, &change).await
 }
 
 /// What became of an image, where its item belongs where it was put.

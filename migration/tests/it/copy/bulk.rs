@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use migration::failures;
+use migration::{Task, failures};
 use serde_json::{Value, json};
 
 use super::{Copy, TARGET};
@@ -161,4 +161,29 @@ async fn the_budget_of_writes_is_the_targets() {
     // Three quarters of 20 units a second, a few of which are leased ahead.
     assert!(began.elapsed().as_secs() >= 5, "{:?}", began.elapsed());
     assert_eq!(copy.target().await.len(), 120);
+}
+
+/// R14, R19: while changes are carried, what had failed is brought in step by replay, in its turn, and written by nobody else.
+#[tokio::test]
+async fn failed_items_are_tried_again_by_replay() {
+    let lines = "target: { table: others }\ntolerated_failures: { percentage: 100 }";
+    let items = vec![item("a", json!({})), item("b", json!({})), named("c", "third")];
+    let copy = Copy::new(items, "name", lines).await;
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    assert_eq!(failures::list(&copy.world.ledger, &copy.plan.run, 10).await.unwrap().len(), 2);
+    copy.put(crate::world::TABLE, json!({ "id": { "S": "a" }, "name": { "S": "first" } })).await;
+    let again = copy.plan.clone().retried(copy.plan.definition.clone(), 2).unwrap();
+    Task::Prepare.run(&services, serde_json::to_value(&again).unwrap(), None).await.unwrap();
+    let work = json!({ "run": again.run, "child": 0, "attempt": 2, "loops": 0 });
+    Task::MigrateSegment.run(&services, work, None).await.unwrap();
+    let taken = copy.queue.taken();
+    let body: Value = serde_json::from_str(taken[0]["MessageBody"].as_str().unwrap()).unwrap();
+    assert_eq!((taken.len(), &body["key"]), (1, &json!({ "id": { "S": "a" } })));
+    assert_eq!(copy.target().await.len(), 1);
+    let failed = failures::list(&copy.world.ledger, &copy.plan.run, 10).await.unwrap();
+    assert_eq!((failed.len(), &failed[0].key), (1, &json!({ "id": { "S": "b" } })));
+    let change = serde_json::from_value(body).unwrap();
+    assert!(copy.replay(&services, &[change]).await.is_empty());
+    assert_eq!(copy.target().await.len(), 2);
 }
