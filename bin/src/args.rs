@@ -1,6 +1,7 @@
 //! Flags as they are typed.
 
 mod reading;
+mod rehearsal;
 
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use migration::definition::{Percentage, TableName, TotalSegments};
 
 pub(crate) use reading::{CountArgs, ReadingArgs};
+pub(crate) use rehearsal::RehearsalArgs;
 
 /// Change every item of a DynamoDB table, safely, while it is in use
 ///
@@ -111,16 +113,8 @@ pub(crate) struct MigrateArgs {
     /// Lambda function at work: an account starts with 1000 of them, for all that it does]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) workers: Option<u32>,
-    /// Items for a table that the embedded database doesn't have yet: a JSON array, or the DynamoDB JSON lines of
-    /// an S3 export; gzip too
-    #[arg(long, value_name = "FILE", conflicts_with = "items")]
-    pub(crate) data: Option<PathBuf>,
-    /// How many sample items of the example table to make instead [default: 10000]
-    #[arg(long, value_name = "N")]
-    pub(crate) items: Option<u64>,
-    /// Keep the embedded database in this file [default: a temporary one]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) database: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) rehearsal: RehearsalArgs,
     /// Where to run [default: step-functions where a stack is deployed or named, otherwise embedded]
     #[arg(long, value_enum)]
     pub(crate) engine: Option<EngineArg>,

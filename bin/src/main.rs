@@ -11,6 +11,7 @@ mod report;
 mod sample;
 mod show;
 mod signals;
+mod traffic;
 
 use std::process::ExitCode;
 

@@ -48,6 +48,7 @@ pub(crate) enum Phase {
     BackingUp,
     Prewarming,
     Migrating,
+    InStep,
     Restoring,
     Ending,
 }
@@ -81,6 +82,7 @@ impl Phase {
             Self::BackingUp => "waiting for the backup",
             Self::Prewarming => "waiting for the table: its capacity is being raised",
             Self::Migrating => "migrating",
+            Self::InStep => "in step",
             Self::Restoring => "putting the capacity back",
             Self::Ending => "adding up",
         }
@@ -215,6 +217,22 @@ impl Progress {
     /// Says something above the bar.
     pub(crate) fn say(&self, text: &str) {
         self.bar.suspend(|| show::line(text));
+    }
+
+    /// Shows a line that stands by itself, in place of the one before; where there is no terminal, so often at most.
+    pub(crate) fn keep(&self, text: &str, line_every: Duration) {
+        if !self.bar.is_hidden() {
+            if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
+                self.bar.set_style(style);
+            }
+            self.bar.set_message(text.to_owned());
+            return;
+        }
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        if shown.is_none_or(|(at, phase)| phase != Phase::InStep || at.elapsed() >= line_every) {
+            *shown = Some((Instant::now(), Phase::InStep));
+            show::line(text);
+        }
     }
 
     pub(crate) fn show(&self, snapshot: &Snapshot) {

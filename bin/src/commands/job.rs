@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_applicationautoscaling::Client as Autoscaling;
-use aws_sdk_dynamodb::Client;
 use indicatif::HumanCount;
 use jiff::Timestamp;
 use migration::capacity::{self, Capacity};
@@ -12,18 +11,21 @@ use migration::cost::Prices;
 use migration::definition::Prewarm;
 use migration::plan::{Engine, Plan, RunId, Scope};
 use migration::prewarm::{self, Raised};
-use migration::summary::{SoFar, Summary};
+use migration::summary::{SoFar, Status, Summary};
 use migration::table::Table;
-use migration::{Ledger, Services, Stop, control, local, summary};
+use migration::{Carrier, Ledger, Services, Stop, control, local, summary};
 
 use crate::args::Output;
 use crate::commands::conclude::{conclude, to_go_on};
+use crate::commands::in_step::{self, Wanted};
 use crate::engine::direct;
 use crate::engine::endpoint::Endpoint;
-use crate::engine::{Left, LocalLedger, Objects};
+use crate::engine::rehearsal;
+use crate::engine::{Clients, Left, LocalLedger, Objects};
 use crate::errors::{CliError, Ended};
 use crate::progress::LocalProgress;
 use crate::signals::Signals;
+use crate::traffic::Traffic;
 use crate::{report, show};
 
 /// Between two looks at what is asked of the run.
@@ -33,10 +35,11 @@ const HEED: Duration = Duration::from_millis(500);
 pub(crate) struct Job {
     pub(crate) plan: Plan,
     pub(crate) table: Table,
-    pub(crate) client: Client,
+    pub(crate) clients: Clients,
     pub(crate) prices: Prices,
     pub(crate) output: Output,
     pub(crate) ledger: LocalLedger,
+    pub(crate) wanted: Wanted,
 }
 
 /// The table's capacity around a run.
@@ -55,38 +58,95 @@ pub(crate) async fn autoscaling(plan: &Plan) -> Option<Autoscaling> {
 
 impl Job {
     pub(crate) async fn run(self) -> Result<Ended, CliError> {
-        let signals = Signals::listen()?;
-        let LocalLedger { ledger, file, database } = &self.ledger;
+        let mut signals = Signals::listen()?;
+        let LocalLedger { ledger, database, .. } = &self.ledger;
         // Held to the end of this: as long as the run goes on, others can look at it and ask it to stop.
-        let _endpoint = Endpoint::open(database, &self.plan.run).await?;
+        let _endpoint = Endpoint::open(database, self.clients.database.as_ref(), &self.plan.run).await?;
         let so_far = summary::so_far(ledger, &self.plan.run).await?;
         let around = self.capacity().await?;
         self.say_plan(&around, &so_far);
         let progress = Arc::new(LocalProgress::new(&self.plan, so_far));
-        let functions = functions::transforms::all();
-        let mut services = Services::new(
-            self.client.clone(),
-            autoscaling(&self.plan).await,
-            ledger.clone(),
-            functions,
-            Timestamp::now,
-        );
+        let carrier = self.carrier().await?;
+        let mut services = self.services(carrier.clone()).await;
         services.observer = progress.clone();
         let (stop, services) = (services.stop.clone(), Arc::new(services));
+        // Services of their own, as each function has on AWS: they go on when the run has ended.
+        let carrying = Arc::new(self.services(carrier).await);
+        if let (Some(database), true) = (&self.clients.database, carrying.carrier.is_some()) {
+            rehearsal::register(database, &carrying);
+        }
+        let traffic = self.traffic().await?;
         let objects = Objects(database.object_store());
         let ran = tokio::select! {
             ran = local::run(services, &self.plan, objects) => ran,
-            () = stopped_twice(signals, stop, &self, &progress) => {
+            () = stopped_twice(&mut signals, stop, &self, &progress) => {
                 progress.finish();
                 return Err(self.ended_at_once());
             }
         };
+        let ran = ran.map_err(CliError::from);
+        let is_kept = in_step::is_kept(&self.plan) && ran.as_ref().is_ok_and(|ran| ran.status == Status::Succeeded);
+        if is_kept && !self.wanted.cutover {
+            let ended = self.report(&ran?, Vec::new()).await?;
+            in_step::stay(&carrying, &self.plan, &progress, &mut signals).await?;
+            progress.finish();
+            return Ok(ended);
+        }
+        let notes = match traffic {
+            Some(traffic) => self.end_of_traffic(traffic, &carrying, is_kept).await?,
+            None => Vec::new(),
+        };
         progress.finish();
-        let summary = ran?;
-        let left = Left::read(&self.client, ledger, &summary.run, &self.table.name).await?;
-        let mut notes = vec![format!("ledger      {}", file.display())];
-        notes.extend(self.what_next(&summary));
-        conclude(&summary, &self.plan, &left, &self.prices, &notes, self.output)
+        self.report(&ran?, notes).await
+    }
+
+    async fn report(&self, summary: &Summary, more: Vec<String>) -> Result<Ended, CliError> {
+        let LocalLedger { ledger, file, .. } = &self.ledger;
+        let left = Left::read(&self.clients.source, ledger, &summary.run, &self.table.name).await?;
+        let mut notes = more;
+        notes.push(format!("ledger      {}", file.display()));
+        notes.extend(self.what_next(summary));
+        conclude(summary, &self.plan, &left, &self.prices, &notes, self.output)
+    }
+
+    async fn traffic(&self) -> Result<Option<Traffic>, CliError> {
+        let (Some(writes), Some(database)) = (self.wanted.traffic, &self.clients.database) else { return Ok(None) };
+        Ok(Some(Traffic::begin(database.client(), &self.table.name, &self.plan.key, writes).await?))
+    }
+
+    /// What the application has done, and how soon the target was in step after it.
+    async fn end_of_traffic(
+        &self,
+        traffic: Traffic,
+        services: &Services,
+        is_kept: bool,
+    ) -> Result<Vec<String>, CliError> {
+        let done = traffic.done.clone();
+        let last = traffic.end().await?;
+        let mut notes = vec![format!("traffic     {}", done.words())];
+        if is_kept {
+            let seconds = in_step::come_up(services, &self.plan, last).await?.as_secs_f64();
+            notes.push(format!("in step     {seconds:.1} s after the application's last write"));
+        }
+        Ok(notes)
+    }
+
+    async fn services(&self, carrier: Option<Carrier>) -> Services {
+        let functions = functions::transforms::all();
+        let source = self.clients.source.clone();
+        let autoscaling = autoscaling(&self.plan).await;
+        let mut services = Services::new(source, autoscaling, self.ledger.ledger.clone(), functions, Timestamp::now);
+        services.target = self.clients.target.clone();
+        services.carrier = carrier;
+        services
+    }
+
+    /// What carries a copy: a rehearsal has all of it, and a direct run nothing.
+    async fn carrier(&self) -> Result<Option<Carrier>, CliError> {
+        match &self.clients.database {
+            Some(database) if self.plan.definition.target.is_some() => Ok(Some(rehearsal::carrier(database).await?)),
+            _ => Ok(None),
+        }
     }
 
     /// A run that was killed has left its table raised: what stood before is in its ledger.
@@ -152,7 +212,7 @@ impl Job {
 }
 
 /// The first Ctrl-C stops in order, and so does `run stop`; this ends with a Ctrl-C after that.
-async fn stopped_twice(mut signals: Signals, stop: Stop, job: &Job, progress: &LocalProgress) {
+async fn stopped_twice(signals: &mut Signals, stop: Stop, job: &Job, progress: &LocalProgress) {
     let by = tokio::select! {
         () = signals.next() => "stopping",
         () = asked_to_stop(&job.ledger.ledger, &job.plan.run) => "asked to stop",

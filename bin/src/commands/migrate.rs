@@ -13,10 +13,11 @@ use migration::table::Table;
 use migration::transform::{Run, Transform};
 
 use crate::args::{MigrateArgs, PrewarmArg, WritesArg};
+use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::{deployed, dry_run, raised};
 use crate::engine::choice::{Choice, choose};
-use crate::engine::{self, direct, local};
+use crate::engine::{self, Clients, direct, local};
 use crate::errors::{CliError, Ended};
 use crate::show;
 
@@ -34,7 +35,7 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         // A function that nobody has written is known before a database is made.
         Transform::new(definition.clone(), key.clone(), &functions, Run { now })?;
     }
-    let (engine, client) = match choose(&args, &definition.migration)? {
+    let (engine, clients) = match choose(&args, &definition.migration)? {
         Choice::StepFunctions(target) => return deployed::migrate(args, definition, prices, target).await,
         Choice::Direct => {
             raised::offer_here(None).await?;
@@ -46,17 +47,18 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
             (Engine::Embedded, rehearse(&args, &definition, named).await?)
         }
     };
-    let table = first_contact(&client, definition.source.table.as_str()).await?;
+    let table = first_contact(&clients.source, definition.source.table.as_str()).await?;
     let plan = Plan::new(definition, &table, engine, workers(args.workers), started)?;
     let plan = Plan { now, ..plan };
     // The same by the table's own key; a run would find out after its plan is written.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
     if args.dry_run {
-        return dry_run::show(&client, &plan, &functions, &table, &prices, args.output).await;
+        return dry_run::show(&clients.source, &plan, &functions, &table, &prices, args.output).await;
     }
-    let plan = Plan { database: args.database.as_deref().map(std::path::absolute).transpose()?, ..plan };
+    let plan = Plan { database: args.rehearsal.database.as_deref().map(std::path::absolute).transpose()?, ..plan };
+    let wanted = Wanted { traffic: args.rehearsal.traffic, cutover: args.rehearsal.cutover };
     let ledger = local::new_ledger(&plan.run).await?;
-    Job { plan, table, client, prices, output: args.output, ledger }.run().await
+    Job { plan, table, clients, prices, output: args.output, ledger, wanted }.run().await
 }
 
 /// The migration as the file has it.
@@ -118,20 +120,20 @@ pub(crate) fn workers(asked: Option<u32>) -> u32 {
 }
 
 /// Says which real table is meant, and opens the way to it.
-async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<Client, CliError> {
+async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<Clients, CliError> {
     let (client, place) = direct::connect().await?;
     let verb = if args.dry_run { "reads a sample of" } else { "changes" };
     show::line(format_args!("engine direct: {verb} the real table {} {place}", definition.source.table));
-    Ok(client)
+    Ok(Clients::of_one(client))
 }
 
 /// Says that this is a rehearsal, and opens its database.
-async fn rehearse(args: &MigrateArgs, definition: &Definition, named: bool) -> Result<Client, CliError> {
+async fn rehearse(args: &MigrateArgs, definition: &Definition, named: bool) -> Result<Clients, CliError> {
     let why = if named { "" } else { " (no engine named, nothing deployed)" };
     show::line(format_args!(
         "engine embedded{why}: a rehearsal on a DynamoDB in this process; --engine direct works on a real table"
     ));
-    engine::embedded::open(args, definition).await
+    engine::embedded::open(&args.rehearsal, definition).await
 }
 
 /// Describes the table. An endpoint that doesn't answer is asked for about a minute, which is not done silently.

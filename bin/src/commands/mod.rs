@@ -11,6 +11,7 @@ pub(crate) mod estimate;
 pub(crate) mod export;
 pub(crate) mod failures;
 pub(crate) mod follow;
+pub(crate) mod in_step;
 pub(crate) mod job;
 pub(crate) mod migrate;
 pub(crate) mod raised;

@@ -30,8 +30,8 @@ pub(crate) async fn offer_here(but: Option<&str>) -> Result<(), CliError> {
             Ok(Some((ledger, plan, before))) => {
                 if is_wanted_back(&run, "killed", plan.definition.source.table.as_str(), &before)? {
                     match which::connect(&plan, "changes").await {
-                        Ok(client) => {
-                            let reached = (client, job::autoscaling(&plan).await);
+                        Ok(clients) => {
+                            let reached = (clients.source, job::autoscaling(&plan).await);
                             restore(reached, ledger, &run, &before).await;
                         }
                         Err(error) => show::line(format_args!("it can't be put back: {error}")),

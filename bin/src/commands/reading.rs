@@ -16,12 +16,13 @@ use migration::transform::{Run, Transform};
 
 use crate::args::{EngineArg, ReadingArgs};
 use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, to_its_end};
+use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::migrate::{first_contact, workers};
 use crate::engine::choice::nothing_deployed;
 use crate::engine::embedded::open_file;
 use crate::engine::step_functions::{Deployed, Target, input};
-use crate::engine::{direct, local};
+use crate::engine::{Clients, direct, local};
 use crate::errors::{CliError, Ended};
 use crate::show;
 use crate::signals::Signals;
@@ -99,7 +100,17 @@ async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
     let prices = Prices::built_in()?;
     say_size(&plan, &prices);
     let ledger = local::new_ledger(&plan.run).await?;
-    Job { plan, table, client, prices, output: args.output, ledger }.run().await
+    Job {
+        plan,
+        table,
+        clients: Clients::of_one(client),
+        prices,
+        output: args.output,
+        ledger,
+        wanted: Wanted::default(),
+    }
+    .run()
+    .await
 }
 
 /// The database of a rehearsal that was kept.

@@ -33,7 +33,7 @@ pub(crate) async fn restore(args: RunArgs) -> Result<Ended, CliError> {
             refuse_while_running(deployed, &plan).await?;
             (deployed.aws.dynamodb.clone(), Some(deployed.aws.autoscaling.clone()))
         }
-        None => (which::connect(&plan, "changes").await?, job::autoscaling(&plan).await),
+        None => (which::connect(&plan, "changes").await?.source, job::autoscaling(&plan).await),
     };
     put_back(reached, ledger, run).await?;
     show::line(format_args!("table {} has {} again", definition.source.table, report::words(&before)));

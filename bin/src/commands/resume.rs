@@ -6,6 +6,7 @@ use migration::summary::{self, Status};
 
 use crate::args::ResumeArgs;
 use crate::commands::deployed_again;
+use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::migrate::first_contact;
 use crate::commands::which::{self, Which};
@@ -25,9 +26,11 @@ pub(crate) async fn resume(args: ResumeArgs) -> Result<Ended, CliError> {
         show::line(format_args!("run {} has succeeded: there is nothing to go on with", plan.run));
         return Ok(Ended::Done);
     }
-    let client = which::connect(&plan, "changes").await?;
-    let table = first_contact(&client, plan.definition.source.table.as_str()).await?;
+    let clients = which::connect(&plan, "changes").await?;
+    let table = first_contact(&clients.source, plan.definition.source.table.as_str()).await?;
     let prices = Prices::built_in()?;
     let attempt = attempts::begin(&ledger.ledger, &plan.run).await?;
-    Job { plan: plan.resumed(attempt), table, client, prices, output: args.output, ledger }.run().await
+    Job { plan: plan.resumed(attempt), table, clients, prices, output: args.output, ledger, wanted: Wanted::default() }
+        .run()
+        .await
 }

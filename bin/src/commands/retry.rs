@@ -10,6 +10,7 @@ use migration::{Ledger, attempts};
 
 use crate::args::RetryArgs;
 use crate::commands::deployed_again;
+use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::migrate::{first_contact, read};
 use crate::commands::which::{self, Which};
@@ -30,12 +31,12 @@ pub(crate) async fn retry(args: RetryArgs) -> Result<Ended, CliError> {
         }
     };
     check(&ledger.ledger, &plan, &definition).await?;
-    let client = which::connect(&plan, "changes").await?;
-    let table = first_contact(&client, plan.definition.source.table.as_str()).await?;
+    let clients = which::connect(&plan, "changes").await?;
+    let table = first_contact(&clients.source, plan.definition.source.table.as_str()).await?;
     let prices = Prices::built_in()?;
     let attempt = attempts::begin(&ledger.ledger, &plan.run).await?;
     let plan = plan.retried(definition, attempt)?;
-    Job { plan, table, client, prices, output: args.output, ledger }.run().await
+    Job { plan, table, clients, prices, output: args.output, ledger, wanted: Wanted::default() }.run().await
 }
 
 /// Whether there is anything to take up, and the migration can: before the attempt takes its number.

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use aws_sdk_dynamodb::Client;
 use embedded::{Embedded, Options};
 use migration::cost::Prices;
 use migration::definition::Definition;
@@ -15,7 +14,7 @@ use crate::args::{DeployedArgs, Output, RunArgs, SomeRunArgs};
 use crate::commands::conclude::conclude;
 use crate::engine::choice::nothing_deployed;
 use crate::engine::step_functions::{Deployed, Target};
-use crate::engine::{Left, LocalLedger, direct, endpoint, local};
+use crate::engine::{Clients, Left, LocalLedger, direct, endpoint, local};
 use crate::errors::{CliError, Ended};
 use crate::show;
 
@@ -152,28 +151,27 @@ pub(crate) async fn report_of_local(
     let left = if is_gone {
         Left::in_ledger(&ledger.ledger, &plan.run).await?
     } else {
-        let client = connect(plan, "looks at").await?;
+        let client = connect(plan, "looks at").await?.source;
         Left::read(&client, &ledger.ledger, &plan.run, table.as_str()).await?
     };
     conclude(&summary, plan, &left, prices, &[format!("ledger      {}", ledger.file.display())], output)
 }
 
-/// A client of the database that a run of this folder works on; `verb` says what for.
-pub(crate) async fn connect(plan: &Plan, verb: &str) -> Result<Client, CliError> {
+/// Clients of the database that a run of this folder works on; `verb` says what for.
+pub(crate) async fn connect(plan: &Plan, verb: &str) -> Result<Clients, CliError> {
     let table = &plan.definition.source.table;
     match (plan.engine, &plan.database) {
         (Engine::Direct, _) => {
             let (client, place) = direct::connect().await?;
             show::line(format_args!("engine direct: {verb} the real table {table} {place}"));
-            Ok(client)
+            Ok(Clients::of_one(client))
         }
         (Engine::Embedded, Some(file)) => {
             show::line(format_args!("engine embedded: table {table} in {}", file.display()));
             if !file.exists() {
                 return Err(CliError::usage(format!("expected a database in {}, found no file", file.display())));
             }
-            let database = Embedded::open(file, Options::default())?;
-            Ok(Client::from_conf(migration::client_config(database.client_builder()).build()))
+            Ok(Clients::embedded(Embedded::open(file, Options::default())?))
         }
         (Engine::Embedded, None) => Err(CliError::usage(format!(
             "the database of run {} was a temporary one, and is gone; rehearse with --database FILE to go on later",

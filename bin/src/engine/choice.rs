@@ -3,7 +3,7 @@
 
 use migration::deployment::Deployment;
 
-use crate::args::{EngineArg, MigrateArgs};
+use crate::args::{EngineArg, MigrateArgs, RehearsalArgs};
 use crate::engine::step_functions::Target;
 use crate::errors::CliError;
 
@@ -54,8 +54,15 @@ pub(crate) fn nothing_deployed(migration: &str) -> String {
 }
 
 fn refuse_flags_of_the_rehearsal(args: &MigrateArgs, instead: &str) -> Result<(), CliError> {
+    let RehearsalArgs { data, items, database, traffic, cutover } = &args.rehearsal;
     refuse(
-        [(args.data.is_some(), "--data"), (args.items.is_some(), "--items"), (args.database.is_some(), "--database")],
+        [
+            (data.is_some(), "--data"),
+            (items.is_some(), "--items"),
+            (database.is_some(), "--database"),
+            (traffic.is_some(), "--traffic"),
+            (*cutover, "--cutover"),
+        ],
         &format!("is for the embedded engine; {instead}"),
     )
 }

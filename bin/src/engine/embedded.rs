@@ -13,7 +13,8 @@ use migration::item::AttributeType;
 use migration::table::Table;
 use migration::{Error, Kind};
 
-use crate::args::MigrateArgs;
+use crate::args::RehearsalArgs;
+use crate::engine::Clients;
 use crate::errors::CliError;
 use crate::{data, sample, show};
 
@@ -24,22 +25,22 @@ const SAMPLE_ITEMS: u64 = 10_000;
 const NEW_TABLE_UNITS: i64 = 1_000;
 
 /// Opens the database, and makes and fills the migration's table where it isn't there. A temporary database
-/// lasts as long as the client. Where the table can't be filled, a file that wasn't there before isn't there
+/// lasts as long as its clients. Where the table can't be filled, a file that wasn't there before isn't there
 /// afterwards.
-pub(crate) async fn open(args: &MigrateArgs, definition: &Definition) -> Result<Client, CliError> {
+pub(crate) async fn open(args: &RehearsalArgs, definition: &Definition) -> Result<Clients, CliError> {
     let new_file = args.database.as_deref().filter(|file| !file.exists());
     let database = match &args.database {
         Some(file) => open_file(file, Options::default())?,
         None => Embedded::temporary(Options::default())?,
     };
-    let client = Client::from_conf(migration::client_config(database.client_builder()).build());
-    match prepare(args, definition, &database, &client).await {
-        Ok(()) => Ok(client),
+    let clients = Clients::embedded(database.clone());
+    match prepare(args, definition, &database, &clients.source).await {
+        Ok(()) => Ok(clients),
         Err(error) => {
             if let Some(file) = new_file
-                && is_empty(&client).await
+                && is_empty(&clients.source).await
             {
-                drop((client, database));
+                drop((clients, database));
                 remove(file)?;
             }
             Err(error)
@@ -79,7 +80,7 @@ fn remove(file: &Path) -> io::Result<()> {
 }
 
 async fn prepare(
-    args: &MigrateArgs,
+    args: &RehearsalArgs,
     definition: &Definition,
     database: &Embedded,
     client: &Client,
@@ -105,7 +106,7 @@ async fn prepare(
 }
 
 /// A table that is there stays as it is.
-fn stands(args: &MigrateArgs, table: &Table) {
+fn stands(args: &RehearsalArgs, table: &Table) {
     let file = args.database.as_deref().unwrap_or(Path::new("the database")).display();
     let ignored = match (&args.data, args.items) {
         (Some(data), _) => format!("; {} is not loaded again", data.display()),
@@ -116,7 +117,7 @@ fn stands(args: &MigrateArgs, table: &Table) {
 }
 
 async fn fill(
-    args: &MigrateArgs,
+    args: &RehearsalArgs,
     definition: &Definition,
     database: &Embedded,
     client: &Client,

@@ -1,15 +1,18 @@
 //! Where a run's table and ledger are.
 
 pub(crate) mod choice;
+pub(crate) mod clients;
 pub(crate) mod direct;
 pub(crate) mod embedded;
 pub(crate) mod endpoint;
 mod left;
 pub(crate) mod local;
+pub(crate) mod rehearsal;
 pub(crate) mod step_functions;
 
 use asl::interpret::{ObjectStore, ObjectSummary, TaskFailure};
 
+pub(crate) use clients::Clients;
 pub(crate) use left::Left;
 pub(crate) use local::LocalLedger;
 

@@ -1,7 +1,7 @@
 //! Snapshots of a run in this process: its workers tell of every page.
 
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use migration::plan::Plan;
 use migration::summary::SoFar;
@@ -33,6 +33,11 @@ impl LocalProgress {
 
     pub(crate) fn finish(&self) {
         self.progress.finish();
+    }
+
+    /// Keeps one line up to date after the items are done; where there is no terminal, so often at most.
+    pub(crate) fn keep(&self, text: &str, line_every: Duration) {
+        self.progress.keep(text, line_every);
     }
 
     pub(crate) fn say(&self, text: &str) {

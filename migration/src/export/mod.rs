@@ -27,6 +27,8 @@ use crate::plan::{Parts, Plan, RunId};
 use crate::segment::Checkpoint;
 use crate::services::{Carrier, Services};
 
+/// Between two looks: an export takes some minutes, whatever the table's size, and up to hours.
+const LOOK_SECONDS: u32 = 15;
 /// Files that an error names: an error's text is passed on by Step Functions, which cuts off after 32,768 characters.
 const NAMED_FILES: usize = 10;
 
@@ -63,6 +65,8 @@ pub struct Contents {
 pub struct Exported {
     /// Whether the export is complete.
     pub ready: bool,
+    /// How long to wait before the task is called again.
+    pub wait_seconds: u32,
     /// Then the Map's items.
     pub children: Vec<u32>,
 }
@@ -82,15 +86,20 @@ pub async fn export(services: &Services, run: &RunId) -> Result<Exported, Error>
             let number = failed.map_or(1, |failed| failed.number + 1);
             let export = begin(services, &plan, number).await?;
             services.ledger.put(run, Entry::Export, &export).await?;
-            return Ok(Exported { ready: false, children: Vec::new() });
+            return Ok(Exported { ready: false, wait_seconds: LOOK_SECONDS, children: Vec::new() });
         }
     };
     let contents = match &export.contents {
         Some(contents) => Some(contents.clone()),
         None => look(services, run, &export).await?,
     };
-    let children = contents.as_ref().map(|contents| plan.shuffled(Parts::of(contents.files).children));
-    Ok(Exported { ready: contents.is_some(), children: children.unwrap_or_default() })
+    Ok(match contents {
+        Some(contents) => {
+            let children = plan.shuffled(Parts::of(contents.files).children);
+            Exported { ready: true, wait_seconds: 0, children }
+        }
+        None => Exported { ready: false, wait_seconds: LOOK_SECONDS, children: Vec::new() },
+    })
 }
 
 /// What the run's items are read from, where that is an export. The task has waited until it is complete.

@@ -1,0 +1,212 @@
+//! `--traffic N`: an application that is at work on the source while a rehearsal copies it. It makes, changes, deletes and
+//! makes again, so many writes a second, by a seed: the same ones in every rehearsal of the same table.
+//!
+//! It writes one thing after the other, as far as the table's capacity lets it: what it has done is what it counts.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use indicatif::HumanCount;
+use migration::definition::KeySchema;
+use migration::item::Item;
+use migration::{Error, Kind};
+use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+
+use crate::errors::CliError;
+
+/// Any other would do as well; this one stays, so that rehearsals can be compared.
+const SEED: u64 = 0x5e9e;
+/// Items of the table that it works on: those of a first page, or fewer.
+const ITEMS: i32 = 500;
+/// The attribute that each of its writes gives another number: no two leave an item the same.
+const TOUCHED: &str = "touched";
+
+/// What an application has done.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    pub(crate) made: AtomicU64,
+    pub(crate) changed: AtomicU64,
+    pub(crate) deleted: AtomicU64,
+    /// Writes that the table's capacity had no room for.
+    pub(crate) throttled: AtomicU64,
+}
+
+/// An application at work.
+pub(crate) struct Traffic {
+    pub(crate) done: Arc<Done>,
+    stop: Arc<AtomicBool>,
+    work: JoinHandle<Result<(Item, Instant), Error>>,
+}
+
+impl Traffic {
+    /// Begins: so many writes a second on `table`.
+    pub(crate) async fn begin(client: Client, table: &str, key: &KeySchema, writes: u32) -> Result<Self, CliError> {
+        let page = client.scan().table_name(table).limit(ITEMS).send().await;
+        let items = page.map_err(|error| Error::from_sdk("Scan", error))?.items.unwrap_or_default();
+        if items.is_empty() {
+            return Err(CliError::usage("--traffic needs a table that is not empty; fill it with --data or --items"));
+        }
+        let (done, stop) = (Arc::new(Done::default()), Arc::new(AtomicBool::new(false)));
+        let application = Application {
+            client,
+            table: table.to_owned(),
+            key: key.clone(),
+            random: fastrand::Rng::with_seed(SEED),
+            there: items,
+            gone: Vec::new(),
+            writes: 0,
+            done: done.clone(),
+        };
+        let work = tokio::spawn(application.work(Duration::from_secs(1) / writes, stop.clone()));
+        Ok(Self { done, stop, work })
+    }
+
+    /// Lets it end with an item that it makes, and tells which one, and when.
+    pub(crate) async fn end(self) -> Result<(Item, Instant), CliError> {
+        self.stop.store(true, Ordering::Relaxed);
+        Ok(self.work.await.map_err(|error| CliError::failed(format!("the application of --traffic: {error}")))??)
+    }
+}
+
+impl Done {
+    /// What it has done, in words.
+    pub(crate) fn words(&self) -> String {
+        let count = |count: &AtomicU64| HumanCount(count.load(Ordering::Relaxed));
+        let throttled = match self.throttled.load(Ordering::Relaxed) {
+            0 => String::new(),
+            throttled => format!(", {} refused by the table's capacity", HumanCount(throttled)),
+        };
+        let (made, changed, deleted) = (count(&self.made), count(&self.changed), count(&self.deleted));
+        format!("{made} items made, {changed} changed, {deleted} deleted{throttled}")
+    }
+}
+
+struct Application {
+    client: Client,
+    table: String,
+    key: KeySchema,
+    random: fastrand::Rng,
+    there: Vec<Item>,
+    gone: Vec<Item>,
+    writes: u64,
+    done: Arc<Done>,
+}
+
+impl Application {
+    async fn work(mut self, pause: Duration, stop: Arc<AtomicBool>) -> Result<(Item, Instant), Error> {
+        let mut beat = tokio::time::interval(pause);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        while !stop.load(Ordering::Relaxed) {
+            beat.tick().await;
+            let written = self.write().await;
+            self.is_written(written)?;
+        }
+        loop {
+            self.writes += 1;
+            let mut item = self.any().clone();
+            self.give_new_key(&mut item);
+            let made = self.make(item).await;
+            if self.is_written(made)?
+                && let Some(last) = self.there.pop()
+            {
+                return Ok((last, Instant::now()));
+            }
+            beat.tick().await;
+        }
+    }
+
+    fn is_written(&self, written: Result<(), Error>) -> Result<bool, Error> {
+        match written {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == Kind::Throttled => {
+                self.done.throttled.fetch_add(1, Ordering::Relaxed);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Six of ten writes change an item, two make one, one deletes one, and one makes one again that was deleted.
+    async fn write(&mut self) -> Result<(), Error> {
+        self.writes += 1;
+        match self.random.u8(0..10) {
+            0 if self.there.len() > 1 => self.delete().await,
+            1 if !self.gone.is_empty() => {
+                let item = self.gone.swap_remove(self.random.usize(..self.gone.len()));
+                self.make(item).await
+            }
+            2 | 3 => {
+                let mut item = self.any().clone();
+                self.give_new_key(&mut item);
+                self.make(item).await
+            }
+            _ => self.change().await,
+        }
+    }
+
+    fn any(&mut self) -> &mut Item {
+        let at = self.random.usize(..self.there.len());
+        &mut self.there[at]
+    }
+
+    /// The last attribute of the key becomes one that no item has.
+    fn give_new_key(&self, item: &mut Item) {
+        let name = &self.key.sort.as_ref().unwrap_or(&self.key.partition).name;
+        let number = self.writes;
+        let other = match item.get(name) {
+            Some(AttributeValue::S(text)) => AttributeValue::S(format!("{text} ({number})")),
+            Some(AttributeValue::B(bytes)) => {
+                AttributeValue::B(Blob::new([bytes.as_ref(), &number.to_be_bytes()].concat()))
+            }
+            // Far from what tables count.
+            _ => AttributeValue::N(format!("7{number:018}")),
+        };
+        item.insert(name.clone(), other);
+    }
+
+    async fn make(&mut self, mut item: Item) -> Result<(), Error> {
+        item.insert(TOUCHED.into(), AttributeValue::N(self.writes.to_string()));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item.clone()));
+        let sent = put.send().await.map_err(|error| Error::from_sdk("PutItem", error));
+        // A change of one that isn't there would make an item of its key alone.
+        let place = if sent.is_ok() { &mut self.there } else { &mut self.gone };
+        place.push(item);
+        self.done.made.fetch_add(u64::from(sent.is_ok()), Ordering::Relaxed);
+        sent.map(drop)
+    }
+
+    async fn change(&mut self) -> Result<(), Error> {
+        let number = self.writes;
+        let key = self.key.clone();
+        let item = self.any();
+        item.insert(TOUCHED.into(), AttributeValue::N(number.to_string()));
+        let key = key_of(item, &key);
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
+        let update =
+            update.update_expression("SET #touched = :touched").expression_attribute_names("#touched", TOUCHED);
+        let update = update.expression_attribute_values(":touched", AttributeValue::N(number.to_string()));
+        update.send().await.map_err(|error| Error::from_sdk("UpdateItem", error))?;
+        self.done.changed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn delete(&mut self) -> Result<(), Error> {
+        let item = self.there.swap_remove(self.random.usize(..self.there.len()));
+        let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key_of(&item, &self.key)));
+        let sent = delete.send().await.map_err(|error| Error::from_sdk("DeleteItem", error));
+        let place = if sent.is_ok() { &mut self.gone } else { &mut self.there };
+        place.push(item);
+        self.done.deleted.fetch_add(u64::from(sent.is_ok()), Ordering::Relaxed);
+        sent.map(drop)
+    }
+}
+
+fn key_of(item: &Item, key: &KeySchema) -> Item {
+    let named = key.attributes().filter_map(|attribute| item.get_key_value(&attribute.name));
+    named.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
