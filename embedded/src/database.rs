@@ -22,7 +22,7 @@ use crate::mappings::Attended;
 use crate::objects::ObjectStore;
 use crate::reply::{Fault, Reply};
 use crate::request::{Request, Service};
-use crate::{buckets, functions, operations, queues, streams};
+use crate::{buckets, exports, functions, operations, queues, streams};
 
 /// How the database behaves.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub struct Options {
     pub on_own_thread: bool,
     /// How long an event source mapping takes to be made, enabled, disabled, changed or deleted. Default: no time.
     pub mapping_takes: Duration,
+    /// How long an export takes. Default: no time.
+    pub export_takes: Duration,
     /// What time of day it is when the database is opened; it goes on with tokio's clock. Default: the system's.
     pub opened_at: Option<SystemTime>,
 }
@@ -48,6 +50,7 @@ impl Default for Options {
             update_takes: Duration::ZERO,
             on_own_thread: false,
             mapping_takes: Duration::ZERO,
+            export_takes: Duration::ZERO,
             opened_at: None,
         }
     }
@@ -75,6 +78,12 @@ impl Options {
     /// How long a change of an event source mapping takes.
     pub fn mapping_takes(mut self, duration: Duration) -> Self {
         self.mapping_takes = duration;
+        self
+    }
+
+    /// How long an export takes.
+    pub fn export_takes(mut self, duration: Duration) -> Self {
+        self.export_takes = duration;
         self
     }
 
@@ -233,6 +242,9 @@ impl Embedded {
     }
 
     async fn respond_from_database(&self, request: Request) -> Reply {
+        if request.operation == "ExportTableToPointInTime" {
+            return exports::begin(self, request.body).await.into();
+        }
         let may_write = operations::may_write(&request.operation);
         let reply = self.with_engine(move |engine| operations::answer(engine, &request.operation, &request.body)).await;
         if may_write {

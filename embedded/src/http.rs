@@ -31,9 +31,8 @@ impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let Self { embedded, faults } = self.clone();
         HttpConnectorFuture::new(async move {
-            let target = request.headers().get("x-amz-target");
             let body = request.body().bytes().unwrap_or_default().to_vec();
-            let request = Request::read(request.method(), request.uri(), target, body);
+            let request = Request::read(request.method(), request.uri(), |name| request.headers().get(name), body);
             let (request_id, reply) = match faults {
                 Some(faults) => faults.pass(&embedded, request).await?,
                 None => embedded.respond(request).await,

@@ -24,6 +24,7 @@
 //! - So is the capacity of each partition of a table: 3,000 read and 1,000 write units a second. There are as many
 //!   partitions as the table's units, its warm throughput, its growth on demand or the size that it was loaded with
 //!   have ever asked for; each holds an equal range of the hashes by which scans are cut into segments.
+//! - Exports to S3's objects, in AWS's own layout, and objects that are read whole or in parts.
 //! - UpdateTable's rules, warm throughput, billing mode history, backups that can be restored, the setting of
 //!   point-in-time recovery, limits.
 //! - The scalable targets of Application Auto Scaling, as far as a register of them goes: nothing scales by it.
@@ -53,8 +54,8 @@
 //! - The entries of a batch that come back unprocessed haven't been validated.
 //! - A transaction that comes again with its token reports the units of its first run.
 //! - Shards are never rolled by time, and a deleted table's stream is gone with it. Time to live is a setting: nothing
-//!   expires by itself. ExportTableToPointInTime, ImportTable, global tables and restoring to a point in time don't
-//!   exist. Tables are named by name, not by ARN.
+//!   expires by itself. ImportTable, global tables and restoring to a point in time don't exist; only the present can
+//!   be exported. Tables are named by name, not by ARN.
 //! - Queues are FIFO queues, without message attributes. A mapping delivers what it can the moment that it can: there
 //!   are no pollers to be scaled up, and LATEST begins with the next record. A batch of a queue that fails comes again
 //!   after its visibility timeout. A disabled mapping ends what it has under way.
@@ -69,6 +70,7 @@ mod control;
 mod database;
 mod engine;
 mod error;
+mod exports;
 mod faults;
 mod functions;
 mod http;

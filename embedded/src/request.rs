@@ -27,6 +27,9 @@ pub(crate) struct Request {
     /// What the path names: an event source mapping, a function; a bucket and a key.
     pub(crate) names: Vec<String>,
     pub(crate) query: BTreeMap<String, String>,
+    /// Which part of an object is asked for, and on which condition.
+    pub(crate) range: Option<String>,
+    pub(crate) if_match: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -38,12 +41,20 @@ impl Request {
     pub(crate) fn to(target: &str, body: impl Into<Vec<u8>>) -> Self {
         let (service, operation) = target.rsplit_once('.').unwrap_or_default();
         let service = if service == "AmazonSQS" { Service::Queues } else { Service::Database };
-        Self { service, operation: operation.to_owned(), names: Vec::new(), query: BTreeMap::new(), body: body.into() }
+        Self {
+            service,
+            operation: operation.to_owned(),
+            names: Vec::new(),
+            query: BTreeMap::new(),
+            range: None,
+            if_match: None,
+            body: body.into(),
+        }
     }
 
     /// A request as it is on the wire. `uri` may be whole, or a path with its query.
-    pub(crate) fn read(method: &str, uri: &str, target: Option<&str>, body: Vec<u8>) -> Self {
-        if let Some(target) = target {
+    pub(crate) fn read<'a>(method: &str, uri: &str, header: impl Fn(&str) -> Option<&'a str>, body: Vec<u8>) -> Self {
+        if let Some(target) = header("x-amz-target") {
             return Self::to(target, body);
         }
         let path_and_query = match uri.split_once("://") {
@@ -66,7 +77,8 @@ impl Request {
                 (Service::Objects, of_objects(method, names.len()), names)
             }
         };
-        Self { service, operation: operation.to_owned(), names, query, body }
+        let [range, if_match] = ["range", "if-match"].map(|name| header(name).map(str::to_owned));
+        Self { service, operation: operation.to_owned(), names, query, range, if_match, body }
     }
 }
 

@@ -1,5 +1,5 @@
 //! What this crate adds to the database file: the index that makes scans linear, the one that keeps streams
-//! fast, and its own records, but those of streams, queues and mappings. None of its names can be a DynamoDB table's.
+//! fast, and its own records, but those of streams, queues, mappings and exports. None of its names can be a DynamoDB table's.
 
 use dynoxide::storage::Storage;
 use rusqlite::params;
@@ -8,7 +8,7 @@ use crate::engine::{Engine, quoted};
 use crate::error::{Error, ErrorKind, Result};
 use crate::reply::{Answer, Fault};
 use crate::table::{Settings, Table};
-use crate::{mappings, queues, streams};
+use crate::{exports, mappings, queues, streams};
 
 const OWN_RECORDS: &str = "
     CREATE TABLE IF NOT EXISTS \"::settings\" (table_name TEXT PRIMARY KEY, settings TEXT NOT NULL);
@@ -25,6 +25,7 @@ pub(crate) fn prepare(engine: &mut Engine) -> Result<()> {
     streams::prepare(engine)?;
     queues::prepare(engine)?;
     mappings::prepare(engine)?;
+    exports::prepare(engine)?;
     drop_half_loaded(engine)?;
     for name in engine.storage.list_table_names()? {
         add_scan_index(&engine.storage, &name)?;

@@ -91,7 +91,7 @@ async fn answer(
 ) -> Response {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let asked = Asked::read(method.as_str(), path, header("x-amz-target"), body.to_vec());
+    let asked = Asked::read(method.as_str(), path, header, body.to_vec());
     let (request_id, reply) = embedded.respond(asked).await;
     let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let asks_for_json = header("content-type").is_some_and(|it| it.starts_with("application/json"));

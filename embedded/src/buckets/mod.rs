@@ -29,7 +29,9 @@ pub(crate) async fn answer(embedded: &Embedded, request: Request) -> Reply {
             let etag = etag(&request.body);
             store.put(key, request.body).await.map(|()| Reply { headers: vec![("etag", etag)], ..empty(200) })
         }
-        "GetObject" => store.get(key).await.map(object),
+        "GetObject" => {
+            store.get(key).await.map(|content| object(content, request.range.as_deref(), request.if_match.as_deref()))
+        }
         "HeadObject" => store.get(key).await.map(|content| {
             let length = ("content-length", content.len().to_string());
             Reply { headers: vec![("etag", etag(&content)), length], ..empty(200) }
@@ -88,9 +90,30 @@ fn empty(status: u16) -> Reply {
     xml(status, String::new())
 }
 
-fn object(content: Vec<u8>) -> Reply {
-    let headers = vec![("etag", etag(&content))];
-    Reply { status: 200, media_type: "application/octet-stream", headers, body: content }
+/// An object, or the part of it that was asked for, where it is still the one that is meant.
+fn object(content: Vec<u8>, range: Option<&str>, if_match: Option<&str>) -> Reply {
+    let tag = etag(&content);
+    if if_match.is_some_and(|wanted| wanted != "*" && wanted.trim_matches('"') != tag.trim_matches('"')) {
+        return refusal(412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+    }
+    let mut headers = vec![("etag", tag)];
+    let (media_type, length) = ("application/octet-stream", content.len());
+    let Some((first, last)) = range.and_then(bounds) else {
+        return Reply { status: 200, media_type, headers, body: content };
+    };
+    let end = last.map_or(length, |last| last.saturating_add(1)).min(length);
+    if first >= end {
+        return refusal(416, "InvalidRange", "The requested range is not satisfiable");
+    }
+    headers.push(("content-range", format!("bytes {first}-{}/{length}", end - 1)));
+    Reply { status: 206, media_type, headers, body: content[first..end].to_vec() }
+}
+
+/// The first byte, and the last where there is one, of `bytes=0-99`; S3 takes no more than one range.
+fn bounds(range: &str) -> Option<(usize, Option<usize>)> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let last = if last.is_empty() { None } else { Some(last.parse().ok()?) };
+    Some((first.parse().ok()?, last))
 }
 
 fn refusal_of(error: &Error) -> Reply {

@@ -65,7 +65,7 @@ fn description(engine: &mut Engine, name: &str) -> Answer<Value> {
 }
 
 /// The backup operations have an exception of their own for a table that isn't there.
-pub(super) fn table<'a>(engine: &'a mut Engine, name: &str) -> Answer<&'a mut crate::table::Table> {
+pub(crate) fn table<'a>(engine: &'a mut Engine, name: &str) -> Answer<&'a mut crate::table::Table> {
     let message = format!("Table not found: {name}");
     engine.tables.get_mut(name).ok_or_else(|| Fault::service("TableNotFoundException", message))
 }

@@ -10,7 +10,10 @@ mod update;
 mod warm;
 
 pub(crate) use self::autoscaling::ScalableTarget;
+pub(crate) use self::continuous::table;
+pub(crate) use self::tables::description;
 use crate::engine::Engine;
+use crate::exports;
 use crate::reply::{Answer, Fault};
 
 /// Answers one request, or says that there is no such operation.
@@ -35,7 +38,8 @@ pub(crate) fn answer(engine: &mut Engine, operation: &str, body: &[u8]) -> Answe
         "DescribeKinesisStreamingDestination" => surroundings::kinesis(engine, body),
         "DescribeContributorInsights" => surroundings::insights(engine, body),
         "GetResourcePolicy" => surroundings::policy(),
-        "ListExports" => surroundings::none("ExportSummaries"),
+        "DescribeExport" => exports::describe(engine, body),
+        "ListExports" => exports::list(engine, body),
         "ListImports" => surroundings::none("ImportSummaryList"),
         _ => Err(Fault::unknown_operation()),
     }

@@ -1,5 +1,5 @@
 //! What a careful client asks about a table before it touches it, and what this database has nothing of:
-//! streams to Kinesis, Contributor Insights, resource policies, exports and imports.
+//! streams to Kinesis, Contributor Insights, resource policies, imports.
 
 use serde::Deserialize;
 use serde_json::json;

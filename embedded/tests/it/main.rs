@@ -7,6 +7,7 @@ mod autoscaling;
 mod backups;
 mod capacity;
 mod consumed;
+mod exports;
 mod faults;
 mod items;
 mod load;
