@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
-use crate::copy::quiet;
+use crate::copy::{check, quiet};
 use crate::definition::Target;
 use crate::error::{Error, Kind};
 use crate::export;
@@ -79,6 +79,9 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
     }
     Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, Run { now: plan.now })?;
+    if let Some(target) = plan.definition.target.as_ref().filter(|_| plan.job == Job::Migrate) {
+        check::check(services, &plan, &table, target).await?;
+    }
     begin(&services.ledger, &plan).await?;
     Allowance::of_run(services, &plan, &table).await?.put(&services.ledger, &plan.run).await?;
     let children = match plan.scope {

@@ -54,7 +54,8 @@ impl Stream {
             return Ok(());
         }
         Err(Error::invalid(format!(
-            "expected the stream of table {table} to show the item before and after (NEW_AND_OLD_IMAGES), found another view; switch the              stream off, when nobody reads it any more, and run the migration anew: it switches the stream on as it needs it"
+            "expected the stream of table {table} to show the item before and after (NEW_AND_OLD_IMAGES), found another view; switch the \
+             stream off when nobody reads it any more, and run the migration anew: it switches the stream on as it needs it"
         )))
     }
 }
@@ -71,23 +72,7 @@ pub struct Warm {
 impl Table {
     /// Asks DynamoDB.
     pub async fn describe(client: &Client, name: &str) -> Result<Self, Error> {
-        let output = patiently(&Meter::default(), async || {
-            let describe = client.describe_table().table_name(name);
-            describe.send().await.map_err(|error| {
-                let error = Error::from_sdk("DescribeTable", error);
-                if error.kind() == Kind::NotFound {
-                    return Error::new(
-                        Kind::NotFound,
-                        format!("expected a table named {name}, found none in this account, region or database"),
-                    );
-                }
-                error
-            })
-        })
-        .await?;
-        let description =
-            output.table.ok_or_else(|| Error::new(Kind::Refused, "DescribeTable answered without a table"))?;
-        Self::from_description(name, &description)
+        Self::from_description(name, &description(client, name).await?)
     }
 
     fn from_description(name: &str, description: &TableDescription) -> Result<Self, Error> {
@@ -164,6 +149,25 @@ fn stream(description: &TableDescription) -> Option<Stream> {
     let specification = description.stream_specification().filter(|stream| stream.stream_enabled())?;
     let has_both_images = specification.stream_view_type() == Some(&StreamViewType::NewAndOldImages);
     Some(Stream { arn: description.latest_stream_arn()?.to_owned(), has_both_images })
+}
+
+/// A table as DynamoDB describes it.
+pub(crate) async fn description(client: &Client, name: &str) -> Result<TableDescription, Error> {
+    let output = patiently(&Meter::default(), async || {
+        let describe = client.describe_table().table_name(name);
+        describe.send().await.map_err(|error| {
+            let error = Error::from_sdk("DescribeTable", error);
+            if error.kind() == Kind::NotFound {
+                return Error::new(
+                    Kind::NotFound,
+                    format!("expected a table named {name}, found none in this account, region or database"),
+                );
+            }
+            error
+        })
+    })
+    .await?;
+    output.table.ok_or_else(|| Error::new(Kind::Refused, "DescribeTable answered without a table"))
 }
 
 /// A key in words.

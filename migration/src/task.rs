@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::copy::{capture, quiet, replay, sync};
+use crate::copy::{capture, quiet, replay, sync, table};
 use crate::definition::Definition;
 use crate::error::{Error, Kind};
 use crate::plan::RunId;
@@ -193,7 +193,7 @@ impl Task {
             Self::EndBulk => answer(quiet::end_bulk(services, &self.run_of(input)?).await?),
             Self::StartReplay => answer(sync::start_replay(services, &self.run_of(input)?).await?),
             Self::CheckSync => answer(sync::come_up(services, &self.run_of(input)?).await?),
-            Self::MakeTarget => Err(Error::invalid(format!("{self} is not there yet"))),
+            Self::MakeTarget => answer(table::make(services, &self.run_of(input)?).await?),
             Self::CaptureChanges => capture::capture(services, input, deadline).await,
             Self::ApplyChanges => replay::apply(services, input, deadline).await,
         }

@@ -4,10 +4,12 @@
 //! nothing of another item is ever overwritten, and what is written twice is written once.
 
 mod batches;
+mod blueprint;
 pub mod books;
 pub(crate) mod bulk;
 pub mod capture;
 pub mod change;
+pub(crate) mod check;
 pub mod current;
 mod image;
 pub mod mapping;
@@ -20,6 +22,7 @@ pub mod queue;
 pub(crate) mod quiet;
 pub mod replay;
 pub mod sync;
+pub mod table;
 mod way;
 
 pub use image::Images;

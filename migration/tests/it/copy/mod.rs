@@ -4,6 +4,7 @@ mod bulk;
 mod capture;
 mod dry_run;
 mod replay;
+mod whole;
 
 use std::sync::{Arc, Mutex};
 

@@ -1,0 +1,154 @@
+//! MakeTarget: the target is there, ACTIVE, and what it was to be. One that stands is looked at and left as it is; one that
+//! doesn't is created from the source's definition. Asking twice makes one.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{
+    PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TimeToLiveDescription, TimeToLiveSpecification,
+    TimeToLiveStatus,
+};
+
+use super::blueprint::{self, Blueprint, Source};
+use super::books;
+use super::quiet::Waiting;
+use crate::definition::{KeySchema, Target};
+use crate::error::{Error, Kind};
+use crate::patience::{Meter, patiently};
+use crate::plan::{Plan, RunId};
+use crate::services::Services;
+use crate::table::{self, Table};
+use crate::{control, scaling};
+
+/// Tables are created within a minute, with indexes too.
+const LOOK_SECONDS: u32 = 5;
+
+/// Sees to it that the target is there.
+pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Error> {
+    control::heed_stop(&services.ledger, run).await?;
+    let plan = services.plan(run).await?;
+    let (target, key) = wanted(&plan)?;
+    match standing(&services.target, target).await? {
+        Some(table) if table.key != *key => Err(Error::invalid(format!(
+            "expected table {} to have the key {}, found {}; plan the run anew",
+            table.name,
+            table::shown(key),
+            table::shown(&table.key)
+        ))),
+        Some(table) if !table.is_active => Ok(Waiting::seconds(LOOK_SECONDS)),
+        Some(_) if books::course(&services.ledger, run).await?.target_made => {
+            finish(services, &draw(services, &plan, target, key).await?, target).await?;
+            Ok(Waiting::OVER)
+        }
+        Some(_) => Ok(Waiting::OVER),
+        None => {
+            let Blueprint { create, not_copied, .. } = draw(services, &plan, target, key).await?;
+            // Noted first: what was created and not noted would be taken for somebody's own, and not be finished.
+            books::amend(&services.ledger, run, |course| {
+                course.target_made = true;
+                course.not_copied.clone_from(&not_copied);
+            })
+            .await?;
+            create.send_with(&services.target).await.map_err(|error| Error::from_sdk("CreateTable", error))?;
+            Ok(Waiting::seconds(LOOK_SECONDS))
+        }
+    }
+}
+
+/// What the target of a plan is created as, and what of the source it will not have, in words.
+pub async fn not_copied(services: &Services, plan: &Plan) -> Result<Vec<String>, Error> {
+    let (target, key) = wanted(plan)?;
+    Ok(draw(services, plan, target, key).await?.not_copied)
+}
+
+/// The target as it stands, if it does.
+pub(crate) async fn standing(client: &Client, target: &Target) -> Result<Option<Table>, Error> {
+    match Table::describe(client, target.table.as_str()).await {
+        Ok(table) => Ok(Some(table)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn wanted(plan: &Plan) -> Result<(&Target, &KeySchema), Error> {
+    let target = plan.definition.target.as_ref().zip(plan.target_key.as_ref());
+    target.ok_or_else(|| Error::invalid("expected a migration with a target, found none"))
+}
+
+async fn draw(services: &Services, plan: &Plan, target: &Target, key: &KeySchema) -> Result<Blueprint, Error> {
+    let source = source(services, plan.definition.source.table.as_str()).await?;
+    blueprint::draw(&source, target, key, &plan.definition.transform)
+}
+
+/// The source, with all that is copied.
+async fn source(services: &Services, name: &str) -> Result<Source, Error> {
+    let client = &services.source;
+    let description = table::description(client, name).await?;
+    let expiry = patiently(&Meter::default(), async || {
+        let describe = client.describe_time_to_live().table_name(name).send().await;
+        describe.map_err(|error| Error::from_sdk("DescribeTimeToLive", error))
+    })
+    .await?
+    .time_to_live_description;
+    let is_on = |it: &TimeToLiveDescription| {
+        matches!(it.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+    };
+    let is_scaled = match &services.autoscaling {
+        Some(autoscaling) => !scaling::targets(autoscaling, &Table::describe(client, name).await?).await?.is_empty(),
+        None => false,
+    };
+    Ok(Source {
+        tags: tags(client, description.table_arn().unwrap_or_default()).await?,
+        description,
+        expiry: expiry.filter(is_on).and_then(|it| it.attribute_name),
+        has_recovery: has_recovery(client, name).await?,
+        is_scaled,
+    })
+}
+
+/// Whether a table can be restored to a point in time, and so be exported.
+pub(crate) async fn has_recovery(client: &Client, name: &str) -> Result<bool, Error> {
+    let described = patiently(&Meter::default(), async || {
+        let describe = client.describe_continuous_backups().table_name(name).send().await;
+        describe.map_err(|error| Error::from_sdk("DescribeContinuousBackups", error))
+    })
+    .await?;
+    let recovery = described.continuous_backups_description.and_then(|it| it.point_in_time_recovery_description);
+    Ok(recovery.is_some_and(|it| it.point_in_time_recovery_status == Some(PointInTimeRecoveryStatus::Enabled)))
+}
+
+async fn tags(client: &Client, arn: &str) -> Result<Vec<aws_sdk_dynamodb::types::Tag>, Error> {
+    let (mut tags, mut next) = (Vec::new(), None);
+    loop {
+        let page = patiently(&Meter::default(), async || {
+            let list = client.list_tags_of_resource().resource_arn(arn).set_next_token(next.clone()).send().await;
+            list.map_err(|error| Error::from_sdk("ListTagsOfResource", error))
+        })
+        .await?;
+        tags.extend(page.tags.unwrap_or_default());
+        next = page.next_token;
+        if next.is_none() {
+            return Ok(tags);
+        }
+    }
+}
+
+/// What can be switched on only once the table is there. Done already where it is as wanted: DynamoDB refuses that twice.
+async fn finish(services: &Services, blueprint: &Blueprint, target: &Target) -> Result<(), Error> {
+    let (client, name) = (&services.target, target.table.as_str());
+    if let Some(attribute) = &blueprint.expiry {
+        let described = client.describe_time_to_live().table_name(name).send().await;
+        let described = described.map_err(|error| Error::from_sdk("DescribeTimeToLive", error))?;
+        if described.time_to_live_description.is_none_or(|it| it.attribute_name.is_none()) {
+            let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
+            let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
+            let update = client.update_time_to_live().table_name(name).time_to_live_specification(wanted);
+            update.send().await.map_err(|error| Error::from_sdk("UpdateTimeToLive", error))?;
+        }
+    }
+    if blueprint.has_recovery {
+        let wanted = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
+        let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
+        let update = client.update_continuous_backups().table_name(name).point_in_time_recovery_specification(wanted);
+        update.send().await.map_err(|error| Error::from_sdk("UpdateContinuousBackups", error))?;
+    }
+    Ok(())
+}
