@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
 use crate::copy::notes::Notes;
+use crate::copy::replay::Known;
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
 use crate::ledger::Ledger;
@@ -45,6 +46,8 @@ pub struct Services {
     pub clock: fn() -> Timestamp,
     /// The attempt that workers have asked for last.
     attempt: Mutex<Option<Arc<Attempt>>>,
+    /// The copy whose changes were applied last.
+    pub(crate) known: Mutex<Option<Arc<Known>>>,
     /// What was captured and applied here.
     pub(crate) notes: Notes,
 }
@@ -135,7 +138,7 @@ impl Services {
         let observer = Arc::new(Unobserved);
         let (stop, attempt) = (Stop::default(), Mutex::new(None));
         let (target, carrier) = (source.clone(), None);
-        let (deployed, notes) = (None, Notes::new());
+        let (deployed, known, notes) = (None, Mutex::new(None), Notes::new());
         Self {
             source,
             target,
@@ -148,6 +151,7 @@ impl Services {
             deployed,
             clock,
             attempt,
+            known,
             notes,
         }
     }

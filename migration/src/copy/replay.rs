@@ -6,11 +6,12 @@
 //! letters (R16). Why it couldn't is in the ledger.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::capture::shape;
 use super::change::{Change, What};
@@ -59,6 +60,28 @@ impl Message {
     }
 }
 
+/// A message, and the change that it carries.
+struct Received {
+    message: Message,
+    change: Result<Change, String>,
+}
+
+impl Received {
+    fn new(message: Message) -> Self {
+        Self { change: message::read(&message.body), message }
+    }
+}
+
+/// The copy that is going on, as a process knows it.
+pub(crate) struct Known {
+    plan: Plan,
+    images: Images,
+    read: Instant,
+}
+
+/// A migration that was mended is heard of this late.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
+
 /// What the changes of an invocation are applied with.
 struct Replay<'r> {
     services: &'r Services,
@@ -72,19 +95,38 @@ struct Replay<'r> {
 pub async fn apply(services: &Services, event: Value, deadline: Option<Instant>) -> Result<Value, Error> {
     let Event { records } = serde_json::from_value(event)
         .map_err(|error| Error::invalid(format!("expected an event of a queue: {}", shape(&error))))?;
-    let Some(current) = current::read(&services.ledger).await? else { return Ok(answer(&[])) };
-    let plan = services.plan(&current.run).await?;
-    let images = Images::new(&plan, &services.functions)?;
+    let received: Vec<_> = records.into_iter().map(Received::new).collect();
+    let Some(known) = known(services, &received).await? else { return Ok(answer(&[])) };
     let meter = Meter::default();
-    let tables = tables(services, &plan, &images, Way::Patient { meter: &meter, deadline })?;
-    let replay = Replay { services, run: &current.run, tables, deadline };
-    let groups = stream::iter(groups(records)).map(|group| replay.group(group));
+    let tables = tables(services, &known, Way::Patient { meter: &meter, deadline })?;
+    let replay = Replay { services, run: &known.plan.run, tables, deadline };
+    let groups = stream::iter(groups(received)).map(|group| replay.group(group));
     let done: Vec<Done> = groups.buffer_unordered(GROUPS_IN_FLIGHT).collect().await;
     let applied = done.iter().map(|done| done.applied).sum();
     let newest = done.iter().filter_map(|done| done.newest).max();
     let failed: Vec<String> = done.into_iter().flat_map(|done| done.failed).collect();
-    services.notes.applied(services, &current.run, applied, newest).await?;
+    services.notes.applied(services, &known.plan.run, applied, newest).await?;
     Ok(answer(&failed))
+}
+
+/// The copy that is going on, and what makes its images. A FIFO queue hands over ten messages at a time: this isn't read
+/// anew for each ten, but for any message of a copy that isn't known here.
+async fn known(services: &Services, received: &[Received]) -> Result<Option<Arc<Known>>, Error> {
+    let mut kept = services.known.lock().await;
+    let is_of = |run: &RunId| received.iter().filter_map(|it| it.change.as_ref().ok()).all(|change| change.run == *run);
+    if let Some(known) = kept.as_ref().filter(|known| known.read.elapsed() < KNOWN_FOR && is_of(&known.plan.run)) {
+        return Ok(Some(known.clone()));
+    }
+    let read = Instant::now();
+    *kept = match current::read(&services.ledger).await? {
+        Some(current) => {
+            let plan = services.plan(&current.run).await?;
+            let images = Images::new(&plan, &services.functions)?;
+            Some(Arc::new(Known { plan, images, read }))
+        }
+        None => None,
+    };
+    Ok(kept.clone())
 }
 
 fn answer(failed: &[String]) -> Value {
@@ -92,8 +134,9 @@ fn answer(failed: &[String]) -> Value {
     json!({ "batchItemFailures": failures })
 }
 
-/// The two tables of a plan that copies.
-fn tables<'t>(services: &'t Services, plan: &'t Plan, images: &'t Images, way: Way<'t>) -> Result<Tables<'t>, Error> {
+/// The two tables of a copy.
+fn tables<'t>(services: &'t Services, known: &'t Known, way: Way<'t>) -> Result<Tables<'t>, Error> {
+    let Known { plan, images, .. } = known;
     let target = plan.definition.target.as_ref();
     let target = target.ok_or_else(|| Error::invalid("expected a plan with a target, found none"))?;
     Ok(Tables {
@@ -106,14 +149,14 @@ fn tables<'t>(services: &'t Services, plan: &'t Plan, images: &'t Images, way: W
 }
 
 /// Messages by their groups, each group's in their order.
-fn groups(messages: Vec<Message>) -> Vec<Vec<Message>> {
-    let (mut places, mut groups): (HashMap<String, usize>, Vec<Vec<Message>>) = Default::default();
-    for message in messages {
-        let place = *places.entry(message.attributes.message_group_id.clone()).or_insert(groups.len());
+fn groups(received: Vec<Received>) -> Vec<Vec<Received>> {
+    let (mut places, mut groups): (HashMap<String, usize>, Vec<Vec<Received>>) = Default::default();
+    for received in received {
+        let place = *places.entry(received.message.attributes.message_group_id.clone()).or_insert(groups.len());
         if place == groups.len() {
             groups.push(Vec::new());
         }
-        groups[place].push(message);
+        groups[place].push(received);
     }
     groups
 }
@@ -127,10 +170,9 @@ struct Done {
 }
 
 impl Replay<'_> {
-    async fn group(&self, messages: Vec<Message>) -> Done {
+    async fn group(&self, received: Vec<Received>) -> Done {
         let mut done = Done::default();
-        for message in messages {
-            let change = message::read(&message.body);
+        for Received { message, change } in received {
             let applied = match (&change, done.failed.is_empty()) {
                 (_, false) => Err(Error::new(Kind::Busy, "it waits for an earlier change of its item")),
                 (Err(why), _) => Err(Error::invalid(why.as_str())),

@@ -151,7 +151,7 @@ async fn a_refresh_brings_the_target_in_step_with_the_source_as_it_is() {
 }
 
 /// In the queue there may be changes of a copy that was given up.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn changes_of_another_copy_are_let_go() {
     let copy = copy().await;
     let services = copy.begun(None).await;
@@ -159,6 +159,7 @@ async fn changes_of_another_copy_are_let_go() {
         Change { run: migration::plan::RunId::named("another"), ..copy.change(1, None, Some(thing("a", "x", 1))) };
     assert!(copy.replay(&services, &[change]).await.is_empty());
     current::give_up(&copy.world.ledger, &copy.plan.run).await.unwrap();
+    tokio::time::advance(std::time::Duration::from_secs(2)).await;
     assert!(copy.replay(&services, &[copy.change(1, None, Some(thing("a", "x", 1)))]).await.is_empty());
     assert!(copy.target().await.is_empty());
 }
