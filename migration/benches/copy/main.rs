@@ -7,8 +7,6 @@
 #![allow(clippy::print_stdout, missing_docs, reason = "a report on a terminal")]
 
 mod aws;
-#[path = "../worker/items.rs"]
-mod items;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +16,7 @@ use jiff::Timestamp;
 use migration::copy::change::{Change, What};
 use migration::definition::{Definition, KeyAttribute, KeySchema};
 use migration::item::json::item_to_json;
-use migration::item::{AttributeType, Item};
+use migration::item::{AttributeType, Item, item_bytes};
 use migration::plan::{Engine, Job, Plan, RunId, Scope};
 use migration::transform::Functions;
 use migration::{Carrier, Ledger, Services, Task, Wiring};
@@ -26,7 +24,6 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::{Value, json};
 
 use aws::{Canned, PAGES};
-use items::Case;
 
 const ROUNDS: usize = 7;
 const ITEM_BYTES: usize = 1_000;
@@ -98,7 +95,7 @@ struct Bench {
 
 impl Bench {
     fn new(definition: &str, work: Work) -> Self {
-        let page: Vec<Item> = (0..ITEMS).map(|number| Case::Adds.item(number, ITEM_BYTES)).collect();
+        let page: Vec<Item> = (0..ITEMS).map(item).collect();
         let mut plan = plan(definition);
         if work == Work::Export
             && let Some(target) = &mut plan.definition.target
@@ -144,6 +141,27 @@ impl Bench {
             requests: self.aws.take_requests() as f64 / count,
         }
     }
+}
+
+/// About as many attributes as a film has.
+fn item(number: usize) -> Item {
+    let text = |text: String| AttributeValue::S(text);
+    let genres = ["Action", "Biography", "Drama"].map(|genre| text(genre.into()));
+    let mut info = Item::from([
+        ("genres".to_owned(), AttributeValue::L(genres.into())),
+        ("rank".to_owned(), AttributeValue::N(number.to_string())),
+        ("rating".to_owned(), AttributeValue::N("8.3".into())),
+        ("release_date".to_owned(), text("2013-09-02T00:00:00Z".into())),
+        ("running_time_secs".to_owned(), AttributeValue::N("7380".into())),
+        ("image_url".to_owned(), text(format!("https://images.example.com/posters/{number:016x}.jpg"))),
+    ]);
+    let mut item = Item::from([
+        ("year".to_owned(), AttributeValue::N((1950 + number % 75).to_string())),
+        ("title".to_owned(), text(format!("Film {number:06}"))),
+    ]);
+    info.insert("plot".into(), text("x".repeat(ITEM_BYTES - item_bytes(&item) - item_bytes(&info) - 20)));
+    item.insert("info".into(), AttributeValue::M(info));
+    item
 }
 
 /// Per item, or per change.
