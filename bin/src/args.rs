@@ -10,7 +10,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use migration::definition::{Percentage, TableName, TotalSegments};
 
-pub(crate) use reading::{CountArgs, ReadingArgs};
+pub(crate) use reading::{CountArgs, ReadingArgs, VerifyArgs};
 pub(crate) use rehearsal::RehearsalArgs;
 
 /// Change every item of a DynamoDB table, safely, while it is in use
@@ -51,6 +51,11 @@ pub(crate) enum Command {
     Failures(RunArgs),
     /// Count a table's items, and those that the migration's `where` chooses: exactly, by reading them all
     Count(CountArgs),
+    /// Compare two tables both ways, each item with what the migration makes of it; in place, look for what is left to do
+    Verify(VerifyArgs),
+    /// Write what differed when a run's tables were compared last to stdout, a JSON object a line: keys and names of
+    /// attributes
+    Differences(RunArgs),
     /// Serve an embedded database on 127.0.0.1, for any AWS client
     Serve(ServeArgs),
     /// Write a table's items to stdout as DynamoDB JSON, one {"Item":{...}} a line
@@ -69,8 +74,9 @@ impl Command {
             | Self::Resume(ResumeArgs { run, .. })
             | Self::Retry(RetryArgs { run, .. })
             | Self::Restore(run)
-            | Self::Failures(run) => Some(Some(&run.run)),
-            Self::Count(_) | Self::Serve(_) | Self::Export(_) => None,
+            | Self::Failures(run)
+            | Self::Differences(run) => Some(Some(&run.run)),
+            Self::Count(_) | Self::Verify(_) | Self::Serve(_) | Self::Export(_) => None,
         }
     }
 }

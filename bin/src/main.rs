@@ -19,7 +19,8 @@ use clap::Parser;
 
 use crate::args::{Args, Command};
 use crate::commands::{
-    control, count, export, failures, migrate, raised, restore, resume, retry, serve, status, stop, watch,
+    control, count, differences, export, failures, migrate, raised, restore, resume, retry, serve, status, stop,
+    verify, watch,
 };
 use crate::errors::{CliError, Ended};
 
@@ -51,6 +52,8 @@ async fn carry_out(args: Args) -> Result<Ended, CliError> {
         Command::Restore(args) => restore::restore(args).await,
         Command::Failures(args) => failures::failures(args).await,
         Command::Count(args) => count::count(args).await,
+        Command::Verify(args) => verify::verify(args).await,
+        Command::Differences(args) => differences::differences(args).await,
         Command::Serve(args) => serve::serve(args).await,
         Command::Export(args) => export::export(args).await,
     }

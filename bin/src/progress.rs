@@ -73,7 +73,7 @@ pub(crate) struct Children {
 impl Phase {
     /// As far as the ledger alone tells.
     pub(crate) fn by_the_ledger(so_far: &SoFar) -> Self {
-        if *so_far == SoFar::default() { Self::Preparing } else { Self::Migrating }
+        if so_far.counts == Counts::default() && so_far.segments_done == 0 { Self::Preparing } else { Self::Migrating }
     }
 
     pub(crate) fn words(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! What a run came to: words to read, or one JSON object.
 
 pub(crate) mod counted;
+pub(crate) mod verified;
 
 use std::collections::BTreeSet;
 

@@ -45,6 +45,21 @@ impl Counts {
     }
 }
 
+impl Counts {
+    /// What has come since these, of the figures that a verifying run has.
+    pub(crate) fn since(&self, before: &Self) -> Self {
+        Self {
+            scanned: self.scanned - before.scanned,
+            unchanged: self.unchanged - before.unchanged,
+            failed: self.failed - before.failed,
+            read_units: self.read_units - before.read_units,
+            write_units: self.write_units - before.write_units,
+            throttled_reads: self.throttled_reads - before.throttled_reads,
+            ..Self::default()
+        }
+    }
+}
+
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.scanned += other.scanned;

@@ -43,11 +43,13 @@ pub enum Kind {
     Refused,
     /// A task panicked: a bug, ours or a transform's.
     Panicked,
+    /// Two tables that should be in step are not (R18).
+    TablesDiffer,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidInput,
         Self::NotFound,
         Self::Denied,
@@ -59,6 +61,7 @@ impl Kind {
         Self::Interrupted,
         Self::Refused,
         Self::Panicked,
+        Self::TablesDiffer,
     ];
 
     /// The kinds that pass by themselves: the workflow retries these and no others.
@@ -78,6 +81,7 @@ impl Kind {
             Self::Interrupted => "Segue.Interrupted",
             Self::Refused => "Segue.Refused",
             Self::Panicked => "Segue.Panicked",
+            Self::TablesDiffer => "Segue.TablesDiffer",
         }
     }
 
@@ -280,6 +284,7 @@ mod tests {
         Segue.Interrupted
         Segue.Refused
         Segue.Panicked
+        Segue.TablesDiffer
         ");
     }
 

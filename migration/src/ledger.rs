@@ -63,6 +63,16 @@ pub enum Entry {
     Applied(u64),
     /// A change that could not be applied, by hashes of its item's group and of its event.
     Change(u128, u128),
+    /// How far a copy's cut-over has come; [`Cutover`](crate::cutover::Cutover).
+    Cutover,
+    /// Which time it is that everything is compared.
+    Round,
+    /// What comparing everything has come to; [`Verified`](crate::verify::Verified).
+    Verified,
+    /// How far a segment was compared, by the round and a number of its own.
+    Checked(u32, u32),
+    /// The nth difference that was found there.
+    Difference(u32, u32, u64),
 }
 
 /// An entry as DynamoDB holds it.
@@ -87,6 +97,16 @@ impl Entry {
         Self::Change(hash(group), hash(event))
     }
 
+    /// What the sort keys of a round's checkpoints begin with.
+    pub(crate) fn checked_prefix(round: u32) -> String {
+        format!("checked#{round:05}#")
+    }
+
+    /// What those of its differences begin with.
+    pub(crate) fn difference_prefix(round: u32) -> String {
+        format!("difference#{round:05}#")
+    }
+
     fn sort_key(self) -> String {
         match self {
             Self::Plan => "plan".into(),
@@ -107,6 +127,13 @@ impl Entry {
             Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),
             Self::Applied(process) => format!("{}{process:016x}", Self::APPLIED_PREFIX),
             Self::Change(group, event) => format!("{}{group:032x}#{event:032x}", Self::CHANGE_PREFIX),
+            Self::Cutover => "cutover".into(),
+            Self::Round => "round".into(),
+            Self::Verified => "verified".into(),
+            Self::Checked(round, number) => format!("{}{number:07}", Self::checked_prefix(round)),
+            Self::Difference(round, number, difference) => {
+                format!("{}{number:07}#{difference:09}", Self::difference_prefix(round))
+            }
         }
     }
 }
@@ -308,7 +335,18 @@ impl Ledger {
         limit: usize,
     ) -> Result<(Vec<T>, Option<LedgerItem>), Error> {
         let prefix = segment.map_or(FAILURE_PREFIX.to_owned(), |segment| format!("{FAILURE_PREFIX}{segment:06}#"));
-        let (items, cursor) = self.query(run, &prefix, start, Some(limit)).await?;
+        self.page(run, &prefix, start, limit).await
+    }
+
+    /// The bodies of at most `limit` entries whose sort keys begin with `prefix`, from `start` on; and where to go on.
+    pub(crate) async fn page<T: DeserializeOwned>(
+        &self,
+        run: &RunId,
+        prefix: &str,
+        start: Option<LedgerItem>,
+        limit: usize,
+    ) -> Result<(Vec<T>, Option<LedgerItem>), Error> {
+        let (items, cursor) = self.query(run, prefix, start, Some(limit)).await?;
         Ok((items.iter().map(body).collect::<Result<_, _>>()?, cursor))
     }
 

@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{BulkSource, Definition, KeySchema};
+use crate::definition::{BulkSource, Definition, KeySchema, Target};
 use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
 use crate::segment::Pass;
@@ -23,6 +23,9 @@ pub async fn read(ledger: &Ledger, run: &RunId) -> Result<Option<Plan>, Error> {
 
 /// Between a run's name and the number of the attempt, in the name of an execution.
 const ATTEMPT: &str = "-r";
+
+/// What the name of a copy's way back has at its end.
+const BACK: &str = "-back";
 
 /// A run's name: the migration's, and when it started.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -59,9 +62,22 @@ impl RunId {
         Self(format!("{migration}-{}", now.strftime("%Y%m%dT%H%M%S%3fZ")))
     }
 
+    /// The run of this copy's way back, after a cut-over.
+    #[must_use]
+    pub fn back(&self) -> Self {
+        Self(format!("{}{BACK}", self.0))
+    }
+
+    /// The run that has the books: of a way back that of the copy, of any other its own.
+    #[must_use]
+    pub fn forth(&self) -> Self {
+        Self(self.0.strip_suffix(BACK).unwrap_or(&self.0).to_owned())
+    }
+
     /// The migration's name and the time of the start, which sorts as text; nothing where the name is none of a run's.
     pub fn parts(&self) -> Option<(&str, &str)> {
-        let (migration, time) = self.0.rsplit_once('-')?;
+        let run = self.0.strip_suffix(BACK).unwrap_or(&self.0);
+        let (migration, time) = run.rsplit_once('-')?;
         let is_time = time.len() == 19
             && time.char_indices().all(|(at, c)| match at {
                 8 => c == 'T',
@@ -121,6 +137,15 @@ pub enum Scope {
     FailedItems,
 }
 
+/// A copy that another run verifies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfCopy {
+    /// The copy's run.
+    pub run: RunId,
+    /// Whether its changes are being carried.
+    pub changes: bool,
+}
+
 fn first() -> u32 {
     1
 }
@@ -144,6 +169,9 @@ pub struct Plan {
     /// What the run is for.
     #[serde(default)]
     pub job: Job,
+    /// The copy that a run of its own verifies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<OfCopy>,
     /// When it started.
     pub started: Timestamp,
     /// The `${now}` of every item: when it started, where nobody says otherwise.
@@ -186,6 +214,7 @@ impl Plan {
             attempt: 1,
             scope: Scope::Segments,
             job: Job::Migrate,
+            of: None,
             started,
             now: started,
             target_key: definition
@@ -301,6 +330,30 @@ impl Plan {
     /// How many children verify in each direction.
     pub fn verify_children(&self) -> u32 {
         self.children.min(MAX_CHILDREN / 2)
+    }
+
+    /// Whether it compares the two tables, or what is left to do in place.
+    pub fn is_verified(&self) -> bool {
+        match self.job {
+            Job::Migrate => self.definition.target.is_some(),
+            Job::Verify { .. } => true,
+            Job::Count => false,
+        }
+    }
+
+    /// How many segments there are to be compared: of a copy, in each direction.
+    pub fn verify_segments(&self) -> u32 {
+        let segments = self.definition.segments.get();
+        if self.definition.target.is_some() { 2 * segments } else { segments }
+    }
+
+    /// Whether changes are carried to the target while it is compared.
+    pub(crate) fn carries_changes(&self) -> bool {
+        let carries = |target: &Target| target.carry.has_changes();
+        match self.job {
+            Job::Migrate => self.definition.target.as_ref().is_some_and(carries),
+            Job::Verify { .. } | Job::Count => self.of.as_ref().is_some_and(|of| of.changes),
+        }
     }
 
     /// The segments that child `child` works: `child`, `child + children`, and so on.

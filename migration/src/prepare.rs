@@ -15,6 +15,7 @@ use crate::segment::Checkpoint;
 use crate::services::Services;
 use crate::table::Table;
 use crate::transform::{Run, Transform};
+use crate::verify;
 
 /// The input of tasks that need nothing but the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,7 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         check::check(services, &plan, &table, target).await?;
     }
     begin(&services.ledger, &plan).await?;
+    verify::begin(&services.ledger, &plan).await?;
     Allowance::of_run(services, &plan, &table).await?.put(&services.ledger, &plan.run).await?;
     let children = match plan.scope {
         Scope::Segments => plan.shuffled_children(),

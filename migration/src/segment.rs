@@ -3,11 +3,11 @@
 //! It ends in one of three ways: done, to be called again (R6), or with an error, which it leaves in the ledger. In each
 //! of them what was done is in the books, and what is not in the books is done again without harm (R7).
 
-mod books;
+pub(crate) mod books;
 mod failed;
 mod files;
 mod outcomes;
-mod page_size;
+pub(crate) mod page_size;
 mod pages;
 pub(crate) mod scan;
 
@@ -25,10 +25,11 @@ use crate::item::Item;
 use crate::ledger::Entry;
 use crate::pace::{Pace, Pacer};
 use crate::patience::Met;
-use crate::plan::{Parts, Plan, RunId, Scope};
+use crate::plan::{Job, Parts, Plan, RunId, Scope};
 use crate::services::Services;
 use crate::summary;
 use crate::transform::{Run, Transform};
+use crate::verify;
 use crate::write::{Outcome, Page, Writer, Written};
 
 /// For how long a child waits before it calls the worker of a run that is paused: a little longer each time, so that a
@@ -125,7 +126,11 @@ async fn work_segments(services: &Services, work: &Work, deadline: Option<Instan
     let transform = Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, run)?;
     let images = plan.definition.target.as_ref().map(|_| Images::new(plan, &services.functions)).transpose()?;
     let worker = Worker { services, plan, pacer, transform: &transform, images: images.as_ref(), deadline };
-    match worker.segments(work.child).await {
+    let worked = match (plan.job, work.pass) {
+        (Job::Verify { .. }, _) | (_, Pass::Verify) => verify::work(services, plan, &worker.pace(), work.child).await,
+        (Job::Migrate | Job::Count, Pass::Main) => worker.segments(work.child).await,
+    };
+    match worked {
         Ok(()) => Ok(Worked::Done),
         Err(error) if error.kind() == Kind::Interrupted => {
             Ok(Worked::Interrupted { is_paused: pacer.control().paused })

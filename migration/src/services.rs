@@ -156,6 +156,13 @@ impl Services {
         }
     }
 
+    /// The same for the way back of a copy: its target is the source.
+    pub(crate) fn turned(&self) -> Self {
+        let ledger = self.ledger.clone();
+        let turned = Self::new(self.target.clone(), None, ledger, self.functions.clone(), self.clock);
+        Self { target: self.source.clone(), carrier: self.carrier.clone(), ..turned }
+    }
+
     /// What a copy is carried by.
     pub(crate) fn carrier(&self) -> Result<&Carrier, Error> {
         self.carrier.as_ref().ok_or_else(|| {

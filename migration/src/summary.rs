@@ -11,9 +11,10 @@ use crate::error::{Error, Kind};
 use crate::export;
 use crate::ledger::{Entry, Ledger};
 use crate::limit::Limit;
-use crate::plan::{Engine, RunId};
+use crate::plan::{Engine, Job, Plan, RunId};
 use crate::segment::{Checkpoint, WorkerError};
 use crate::services::Services;
+use crate::verify::{self, Verified};
 
 /// What a Map fails with when its children do (Step Functions, "Error names").
 const THRESHOLD_EXCEEDED: &str = "States.ExceedToleratedFailureThreshold";
@@ -60,6 +61,9 @@ pub struct Summary {
     pub segments: Segments,
     /// Its items.
     pub counts: Counts,
+    /// What comparing the two tables has come to, where that was done to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<Verified>,
     /// The limits that throttled requests have met.
     #[serde(default)]
     pub limits: BTreeSet<Limit>,
@@ -107,8 +111,7 @@ impl ToleratedFailures {
 /// Adds up the run, writes its report to the ledger, and returns it.
 pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Summary, Error> {
     let plan = services.plan(&ending.run).await?;
-    let SoFar { counts, segments_done: succeeded, limits } = so_far(&services.ledger, &ending.run).await?;
-    let total = export::parts(&services.ledger, &plan).await?.number;
+    let SoFar { counts, segments_done: succeeded, segments: total, limits } = of_plan(&services.ledger, &plan).await?;
     let tolerated = plan.definition.tolerated_failures;
     let share = tolerated.percentage.get();
     let caught = match ending.failure {
@@ -117,7 +120,11 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
     };
     // Of a part of the items nobody knows whether it bears more failures than the whole.
     let is_known = succeeded == total || caught.as_ref().is_some_and(|it| it.error == Kind::TooManyFailedItems.name());
-    let failure = if is_known && !tolerated.bears(counts.failed, counts.scanned) {
+    let verified = match plan.is_verified() {
+        true => verify::conclude(&services.ledger, &plan, (services.clock)()).await?,
+        false => None,
+    };
+    let failure = if is_known && plan.job == Job::Migrate && !tolerated.bears(counts.failed, counts.scanned) {
         let reason =
             format!("{} of {} items can't be migrated; {share} % are tolerated", counts.failed, counts.scanned);
         Some(RunFailure { error: Kind::TooManyFailedItems.name().into(), reason })
@@ -128,7 +135,7 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
         let why = unread.map_or(format!("only {succeeded} of {total} segments are done"), |error| error.to_string());
         Some(RunFailure { error: Kind::Refused.name().into(), reason: why })
     } else {
-        None
+        of_verified(&plan, verified.as_ref())
     };
     let status = match &failure {
         None => Status::Succeeded,
@@ -138,9 +145,26 @@ pub(crate) async fn summarise(services: &Services, ending: Ending) -> Result<Sum
     let seconds = (services.clock)().duration_since(plan.started).as_secs_f64();
     let segments = Segments { total, succeeded, failed: total - succeeded };
     let (attempt, engine) = (plan.attempt, plan.engine);
-    let summary = Summary { run: ending.run, attempt, engine, status, failure, segments, counts, limits, seconds };
+    let summary =
+        Summary { run: ending.run, attempt, engine, status, failure, segments, counts, verified, limits, seconds };
     services.ledger.put(&summary.run, Entry::Report, &summary).await?;
     Ok(summary)
+}
+
+/// Why a run whose work is done has failed all the same: what it has compared is not in step.
+fn of_verified(plan: &Plan, verified: Option<&Verified>) -> Option<RunFailure> {
+    let left = match verified {
+        Some(verified) => verified.found.left(),
+        None if plan.is_verified() => {
+            let reason = "the two tables were not compared to the end".to_owned();
+            return Some(RunFailure { error: Kind::Refused.name().into(), reason });
+        }
+        None => 0,
+    };
+    (left > 0).then(|| RunFailure {
+        error: Kind::TablesDiffer.name().into(),
+        reason: format!("{left} items differ: `run differences {}` lists them", plan.run),
+    })
 }
 
 /// How far a run has come, by its checkpoints.
@@ -150,6 +174,8 @@ pub struct SoFar {
     pub counts: Counts,
     /// The segments that are done.
     pub segments_done: u32,
+    /// All segments that there are, where the plan is known.
+    pub segments: u32,
     /// The limits that throttled requests have met.
     pub limits: BTreeSet<Limit>,
 }
@@ -165,6 +191,16 @@ pub async fn so_far(ledger: &Ledger, run: &RunId) -> Result<SoFar, Error> {
         })
         .await?;
     Ok(so_far)
+}
+
+/// Adds up what is the run's main matter: the items that are compared where it verifies, those that it takes up elsewhere.
+pub async fn of_plan(ledger: &Ledger, plan: &Plan) -> Result<SoFar, Error> {
+    let Job::Verify { .. } = plan.job else {
+        let so_far = so_far(ledger, &plan.run).await?;
+        return Ok(SoFar { segments: export::parts(ledger, plan).await?.number, ..so_far });
+    };
+    let verify::SoFar { found, segments_done, limits } = verify::so_far(ledger, &plan.run).await?;
+    Ok(SoFar { counts: found.counts(), segments_done, segments: plan.verify_segments(), limits })
 }
 
 /// The summary of a run that has ended.

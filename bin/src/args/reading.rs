@@ -53,3 +53,25 @@ pub(crate) struct CountArgs {
     #[command(flatten)]
     pub(crate) reading: ReadingArgs,
 }
+
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("tables").multiple(true).args(["source", "target"]).conflicts_with("run"))]
+pub(crate) struct VerifyArgs {
+    /// The run whose tables are compared, by its migration
+    pub(crate) run: Option<String>,
+    /// The table that items are carried from, instead of the one that the migration names
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<TableName>,
+    /// The table that they are carried to, likewise
+    #[arg(long, value_name = "NAME")]
+    pub(crate) target: Option<TableName>,
+    /// The migration that makes the target's items of the source's [default: migration.yaml, unless --source and --target
+    /// name two tables that should be the same]
+    #[arg(long, value_name = "FILE", conflicts_with = "run")]
+    pub(crate) migration: Option<PathBuf>,
+    /// Set right in the target what differs: through the queue where changes are being carried, otherwise at once
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArgs,
+}

@@ -8,7 +8,7 @@ use migration::summary::Summary;
 use crate::args::Output;
 use crate::engine::Left;
 use crate::errors::{CliError, Ended};
-use crate::report::{self, Report, counted};
+use crate::report::{self, Report, counted, verified};
 use crate::show;
 
 /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
@@ -22,7 +22,10 @@ pub(crate) fn conclude(
 ) -> Result<Ended, CliError> {
     let (lines, object) = match plan.job {
         Job::Count => (counted::lines(summary, plan, prices, notes), counted::json(summary, plan)),
-        Job::Migrate | Job::Verify { .. } => (of_migration(summary, plan, left, prices, notes), report::json(summary)),
+        Job::Verify { .. } => {
+            (verified::lines(summary, plan, &left.differences, prices, notes), verified::json(summary, plan))
+        }
+        Job::Migrate => (of_migration(summary, plan, left, prices, notes), report::json(summary)),
     };
     match output {
         Output::Text => show::output(lines.join("\n"))?,

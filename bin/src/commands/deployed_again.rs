@@ -109,7 +109,7 @@ async fn begin(
 async fn say_plan(deployed: &Deployed, plan: &Plan, target: &Target, scope: Scope) -> Result<Table, CliError> {
     say_where(deployed, target, false);
     let table = first_contact(&deployed.aws.dynamodb, plan.definition.source.table.as_str()).await?;
-    let so_far = summary::so_far(&deployed.ledger(), &plan.run).await?;
+    let so_far = summary::of_plan(&deployed.ledger(), plan).await?;
     let work = match scope {
         Scope::Segments => format!(
             "{} segments of which {} are done",

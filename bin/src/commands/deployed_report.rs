@@ -45,6 +45,7 @@ fn unreported(plan: &Plan, look: &Look) -> Summary {
         failure: Some(RunFailure { error, reason }),
         segments: Segments { total, succeeded, failed: total - succeeded },
         counts: look.so_far.counts,
+        verified: None,
         limits: look.so_far.limits.clone(),
         seconds: ended.duration_since(execution.started).as_secs_f64(),
     }

@@ -62,7 +62,7 @@ impl Job {
         let LocalLedger { ledger, database, .. } = &self.ledger;
         // Held to the end of this: as long as the run goes on, others can look at it and ask it to stop.
         let _endpoint = Endpoint::open(database, self.clients.database.as_ref(), &self.plan.run).await?;
-        let so_far = summary::so_far(ledger, &self.plan.run).await?;
+        let so_far = summary::of_plan(ledger, &self.plan).await?;
         let around = self.capacity().await?;
         self.say_plan(&around, &so_far);
         let progress = Arc::new(LocalProgress::new(&self.plan, so_far));
@@ -145,7 +145,7 @@ impl Job {
     async fn carrier(&self) -> Result<Option<Carrier>, CliError> {
         match &self.clients.database {
             Some(database) if self.plan.definition.target.is_some() => Ok(Some(rehearsal::carrier(database).await?)),
-            _ => Ok(None),
+            _ => Ok(self.clients.carrier.clone()),
         }
     }
 

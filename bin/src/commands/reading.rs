@@ -14,7 +14,7 @@ use migration::plan::{self, Engine, Job as What, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
 
-use crate::args::{EngineArg, ReadingArgs};
+use crate::args::{EngineArg, Output, ReadingArgs};
 use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, to_its_end};
 use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
@@ -40,17 +40,26 @@ pub(crate) struct Reading {
 
 /// Begins it where it is meant to be, and follows it to its report.
 pub(crate) async fn begin(mut reading: Reading) -> Result<Ended, CliError> {
-    let ReadingArgs { segments, read_units, share, .. } = reading.args;
-    let definition = &mut reading.definition;
-    definition.segments = segments.unwrap_or(definition.segments);
-    let budget = definition.budget;
-    definition.budget =
-        Budget { share: share.unwrap_or(budget.share), read_units: read_units.or(budget.read_units), ..budget };
-    // Reading asks for no more than the table has.
-    definition.prewarm = None;
+    reading.definition = bounded(reading.definition, &reading.args);
     match engine(&reading)? {
         Chosen::Here(engine) => here(reading, engine).await,
         Chosen::Deployed(target) => on_a_stack(reading, target).await,
+    }
+}
+
+/// The migration, read as the flags say.
+pub(crate) fn bounded(definition: Definition, args: &ReadingArgs) -> Definition {
+    let budget = definition.budget;
+    Definition {
+        segments: args.segments.unwrap_or(definition.segments),
+        budget: Budget {
+            share: args.share.unwrap_or(budget.share),
+            read_units: args.read_units.or(budget.read_units),
+            ..budget
+        },
+        // Reading asks for no more than the table has.
+        prewarm: None,
+        ..definition
     }
 }
 
@@ -95,22 +104,27 @@ async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
             (client, None)
         }
     };
-    let table = first_contact(&client, name.as_str()).await?;
-    let plan = Plan { database, ..plan(definition, &table, engine, job, workers(args.workers))? };
+    let source = first_contact(&client, name.as_str()).await?;
+    let target = target_of(&client, &definition, job).await?;
+    let tables = Tables { source: &source, target: target.as_ref() };
+    let plan = Plan { database, ..plan(definition, tables, engine, job, workers(args.workers))? };
+    begin_here(Clients::of_one(client), plan, source, args.output).await
+}
+
+/// Begins it in this process.
+pub(crate) async fn begin_here(clients: Clients, plan: Plan, table: Table, output: Output) -> Result<Ended, CliError> {
     let prices = Prices::built_in()?;
     say_size(&plan, &prices);
     let ledger = local::new_ledger(&plan.run).await?;
-    Job {
-        plan,
-        table,
-        clients: Clients::of_one(client),
-        prices,
-        output: args.output,
-        ledger,
-        wanted: Wanted::default(),
+    Job { plan, table, clients, prices, output, ledger, wanted: Wanted::default() }.run().await
+}
+
+/// The table that is compared with the source, where one is.
+async fn target_of(client: &Client, definition: &Definition, job: What) -> Result<Option<Table>, CliError> {
+    match (&definition.target, job) {
+        (Some(target), What::Verify { .. }) => Ok(Some(first_contact(client, target.table.as_str()).await?)),
+        _ => Ok(None),
     }
-    .run()
-    .await
 }
 
 /// The database of a rehearsal that was kept.
@@ -138,8 +152,21 @@ async fn on_a_stack(reading: Reading, target: Target) -> Result<Ended, CliError>
         deployed.stack.name,
         target.by
     ));
-    let table = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
-    let plan = plan(definition, &table, Engine::StepFunctions, job, args.workers.unwrap_or(CHILDREN_AT_WORK))?;
+    let source = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
+    let compared = target_of(&deployed.aws.dynamodb, &definition, job).await?;
+    let tables = Tables { source: &source, target: compared.as_ref() };
+    let workers = args.workers.unwrap_or(CHILDREN_AT_WORK);
+    let plan = plan(definition, tables, Engine::StepFunctions, job, workers)?;
+    begin_on(deployed, plan, &target, &args).await
+}
+
+/// Begins it on a stack, once it is agreed to.
+pub(crate) async fn begin_on(
+    deployed: Deployed,
+    plan: Plan,
+    target: &Target,
+    args: &ReadingArgs,
+) -> Result<Ended, CliError> {
     // Whoever may not read the ledger could not follow.
     plan::read(&deployed.ledger(), &plan.run).await?;
     let (input, prices) = (input(&plan)?, Prices::built_in()?);
@@ -152,11 +179,26 @@ async fn on_a_stack(reading: Reading, target: Target) -> Result<Ended, CliError>
     let mut signals = Signals::listen()?;
     deployed.start(&plan, &input).await?;
     show::line(format_args!("run {} has begun: {}", plan.run, deployed.execution_arn(&plan).console()));
-    to_its_end(deployed, &plan, &target, &prices, args.output, &mut signals).await
+    to_its_end(deployed, &plan, target, &prices, args.output, &mut signals).await
 }
 
-fn plan(definition: Definition, table: &Table, engine: Engine, job: What, workers: u32) -> Result<Plan, CliError> {
-    let plan = Plan { job, ..Plan::new(definition, table, engine, workers, Timestamp::now())? };
+/// The tables that are read, as they are described.
+#[derive(Clone, Copy)]
+pub(crate) struct Tables<'t> {
+    pub(crate) source: &'t Table,
+    pub(crate) target: Option<&'t Table>,
+}
+
+/// The plan of a run that reads them.
+pub(crate) fn plan(
+    definition: Definition,
+    tables: Tables<'_>,
+    engine: Engine,
+    job: What,
+    workers: u32,
+) -> Result<Plan, CliError> {
+    let plan = Plan::new(definition, tables.source, engine, workers, Timestamp::now())?.for_target(tables.target)?;
+    let plan = Plan { job, ..plan };
     // A function that nobody has written is known before the run begins.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions::transforms::all(), Run { now: plan.now })?;
     Ok(plan)

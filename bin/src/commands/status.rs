@@ -31,7 +31,7 @@ pub(crate) async fn status(args: SomeRunArgs) -> Result<Ended, CliError> {
 
 /// A run of this folder, through the process that works on it.
 async fn under_way(ledger: &Ledger, plan: &Plan, output: Output) -> Result<(), CliError> {
-    let so_far = summary::so_far(ledger, &plan.run).await?;
+    let so_far = summary::of_plan(ledger, plan).await?;
     let phase = Phase::by_the_ledger(&so_far);
     let rates = rates(plan.started, &so_far);
     let seen = Seen {
@@ -51,7 +51,7 @@ async fn of_local(ledger: &LocalLedger, plan: &Plan, output: Output) -> Result<(
         return which::report_of_local(ledger, plan, &Prices::built_in()?, output).await.map(drop);
     }
     let seen = Seen {
-        so_far: summary::so_far(&ledger.ledger, &plan.run).await?,
+        so_far: summary::of_plan(&ledger.ledger, plan).await?,
         raised: prewarm::raised_by(&ledger.ledger, &plan.run).await?,
         state: "cut_off",
         title: format!("was cut off before its end; `run resume {}` goes on", plan.run),
@@ -155,6 +155,7 @@ impl Seen {
             failure: None,
             segments: Segments { total, succeeded, failed: 0 },
             counts: self.so_far.counts,
+            verified: None,
             limits: self.so_far.limits.clone(),
             seconds: Timestamp::now().duration_since(plan.started).as_secs_f64(),
         };

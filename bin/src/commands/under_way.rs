@@ -39,7 +39,7 @@ async fn look_on(plan: &Plan, progress: &mut RemoteProgress) -> Result<Infallibl
     loop {
         let began = Instant::now();
         if let Some(ledger) = endpoint::reach(&plan.run).await?
-            && let Ok(so_far) = summary::so_far(&ledger, &plan.run).await
+            && let Ok(so_far) = summary::of_plan(&ledger, plan).await
         {
             progress.see(Phase::by_the_ledger(&so_far), &so_far, None);
         }

@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use embedded::Embedded;
+use migration::Carrier;
 
 /// Clients of a run's tables.
 #[derive(Debug, Clone)]
@@ -12,12 +13,14 @@ pub(crate) struct Clients {
     pub(crate) target: Client,
     /// What both are in, in a rehearsal: it has a queue, functions and a bucket as well.
     pub(crate) database: Option<Embedded>,
+    /// What carries a copy that another process of this machine rehearses.
+    pub(crate) carrier: Option<Carrier>,
 }
 
 impl Clients {
     /// Where all tables are one DynamoDB's.
     pub(crate) fn of_one(client: Client) -> Self {
-        Self { target: client.clone(), source: client, database: None }
+        Self { target: client.clone(), source: client, database: None, carrier: None }
     }
 
     /// Where they are in an embedded database.

@@ -6,9 +6,10 @@ use migration::plan::RunId;
 use migration::prewarm::{self, Raised};
 use migration::summary::{self, Summary};
 use migration::table::Table;
+use migration::verify::{self, Difference};
 use migration::{Error, Kind, Ledger};
 
-/// Failed items that a report lists; the ledger has all of them.
+/// Failed items, and differences, that a report lists; the ledger has all of them.
 const LISTED_FAILURES: usize = 10;
 
 #[derive(Debug, Clone)]
@@ -16,6 +17,7 @@ pub(crate) struct Left {
     /// Nothing where the run ended before it could sum up.
     pub(crate) summary: Option<Summary>,
     pub(crate) failures: Vec<FailedItem>,
+    pub(crate) differences: Vec<Difference>,
     pub(crate) raised: Option<Raised>,
     /// Nothing where it is gone, as the temporary database of a rehearsal is.
     pub(crate) table: Option<Table>,
@@ -36,6 +38,7 @@ impl Left {
         Ok(Self {
             summary: summary::read(ledger, run).await?,
             failures: failures::list(ledger, run, LISTED_FAILURES).await?,
+            differences: verify::differences(ledger, run, LISTED_FAILURES).await?,
             raised: prewarm::raised_by(ledger, run).await?,
             table: None,
         })

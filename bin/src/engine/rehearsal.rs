@@ -45,11 +45,10 @@ pub(crate) async fn carrier(database: &Embedded) -> Result<Carrier, CliError> {
 
 /// The tables of a run that is rehearsed in another process of this machine, and what carries its copy, through that process;
 /// nothing where it doesn't serve them just now.
-#[expect(dead_code, reason = "the commands that cut over come with the next commit")]
-pub(crate) async fn reach(run: &RunId) -> Result<Option<(Clients, Carrier)>, CliError> {
+pub(crate) async fn reach(run: &RunId) -> Result<Option<Clients>, CliError> {
     let Some(configuration) = endpoint::reach_database(run).await? else { return Ok(None) };
-    let clients = Clients::of_one(functions::client::dynamodb(&configuration));
-    Ok(Some((clients, carrier_at(&configuration).await?)))
+    let carrier = Some(carrier_at(&configuration).await?);
+    Ok(Some(Clients { carrier, ..Clients::of_one(functions::client::dynamodb(&configuration)) }))
 }
 
 async fn carrier_at(configuration: &SdkConfig) -> Result<Carrier, CliError> {

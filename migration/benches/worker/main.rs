@@ -197,6 +197,7 @@ fn plan(case: Case, writes: WriteRequests) -> Plan {
         attempt: 1,
         scope: Scope::Segments,
         job: Job::Migrate,
+        of: None,
         started: now,
         now,
         definition,

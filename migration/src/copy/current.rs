@@ -31,6 +31,17 @@ pub async fn take(ledger: &Ledger, current: &Current) -> Result<bool, Error> {
     Ok(read(ledger).await?.is_some_and(|found| found.run == current.run))
 }
 
+/// Puts `next` in the place of the copy of `run`, so that there is always one; tells whether it is there now.
+pub(crate) async fn hand_over(ledger: &Ledger, run: &RunId, next: &Current) -> Result<bool, Error> {
+    match read(ledger).await? {
+        Some(current) if current.run == *run => {
+            ledger.put(&holder(), Entry::Current, next).await?;
+            Ok(true)
+        }
+        _ => take(ledger, next).await,
+    }
+}
+
 /// Lets go of it: what is still captured belongs to nobody.
 pub async fn give_up(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
     match read(ledger).await? {

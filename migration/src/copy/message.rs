@@ -36,7 +36,7 @@ pub(super) fn write(change: &Change) -> Option<String> {
 }
 
 /// The change that a body carries; the error shows nothing of it.
-pub(super) fn read(body: &str) -> Result<Change, String> {
+pub(crate) fn read(body: &str) -> Result<Change, String> {
     let Some(compressed) = body.strip_prefix(COMPRESSED) else { return parse(body) };
     let bytes = STANDARD.decode(compressed).map_err(|_| "expected base64 in a message, found something else")?;
     let mut json = String::new();

@@ -41,6 +41,24 @@ pub struct Target {
     pub reverse: Option<Vec<Step>>,
 }
 
+impl Target {
+    /// A table of that name in the source's place, and everything else as it is where nobody says otherwise.
+    pub fn named(table: TableName) -> Self {
+        Self {
+            table,
+            key: None,
+            create: false,
+            region: None,
+            role: None,
+            origin: None,
+            written_by_others: false,
+            carry: Carry::default(),
+            bulk: BulkSource::default(),
+            reverse: None,
+        }
+    }
+}
+
 /// What a copy carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,6 +1,6 @@
-//! A segment's checkpoint, as one worker knows it. It is written only where it still stands as this worker knows it:
-//! of two workers that are on one segment, the later one reads it anew, and nothing is counted twice. The failed items
-//! that it counts are written, or taken out, in the same transaction.
+//! A checkpoint, as one worker knows it. It is written only where it still stands as this worker knows it: of two workers
+//! that are on one segment, the later one reads it anew, and nothing is counted twice. The entries that it counts, such as
+//! failed items, are written, or taken out, in the same transaction.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,19 +10,19 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     AttributeValue, CancellationReason, Delete, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
-use crate::failures::Recorded;
 use crate::ledger::{Entry, Ledger, LedgerItem};
 use crate::limit::Limit;
 use crate::patience::{Meter, patiently};
 use crate::plan::RunId;
 
-/// Failed items beside one checkpoint: a transaction has 100 actions at most (API reference, TransactWriteItems).
-pub(super) const MOST_FAILED: usize = 99;
+/// Entries beside one checkpoint: a transaction has 100 actions at most (API reference, TransactWriteItems).
+pub(crate) const MOST_BESIDE: usize = 99;
 
 /// A segment's checkpoint.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -54,37 +54,57 @@ pub struct Unread {
     pub attempt: u32,
 }
 
-/// The checkpoint of a segment, and how it stands in the ledger.
-pub(super) struct Books<'b> {
+/// A checkpoint, and how it stands in the ledger.
+pub(crate) struct Books<'b, C = Checkpoint> {
     ledger: &'b Ledger,
     run: &'b RunId,
-    segment: u32,
+    entry: Entry,
     body: Option<String>,
-    pub(super) checkpoint: Checkpoint,
+    pub(crate) checkpoint: C,
 }
 
-/// What is written together with a checkpoint: [`MOST_FAILED`] at most.
+/// What is written together with a checkpoint: [`MOST_BESIDE`] entries at most.
 #[derive(Default)]
-pub(super) struct Beside {
-    /// Items that could not be migrated.
-    pub(super) failed: Vec<Recorded>,
-    /// Numbers of those that could be in the end.
-    pub(super) mended: Vec<u64>,
+pub(crate) struct Beside {
+    /// Entries that are put, with their bodies.
+    put: Vec<(Entry, String)>,
+    /// Entries that are taken out.
+    taken_out: Vec<Entry>,
 }
 
-impl<'b> Books<'b> {
-    pub(super) async fn open(ledger: &'b Ledger, run: &'b RunId, segment: u32) -> Result<Self, Error> {
-        let mut books = Self { ledger, run, segment, body: None, checkpoint: Checkpoint::default() };
+impl Beside {
+    /// Has an entry put.
+    pub(crate) fn put(&mut self, entry: Entry, body: &impl Serialize) -> Result<(), Error> {
+        let body = serde_json::to_string(body).map_err(|error| Error::invalid(error.to_string()))?;
+        self.put.push((entry, body));
+        Ok(())
+    }
+
+    /// Has an entry taken out.
+    pub(crate) fn take_out(&mut self, entry: Entry) {
+        self.taken_out.push(entry);
+    }
+
+    /// How many entries it is.
+    pub(crate) fn len(&self) -> usize {
+        self.put.len() + self.taken_out.len()
+    }
+}
+
+impl<'b, C: Default + Serialize + DeserializeOwned> Books<'b, C> {
+    /// The checkpoint that stands as `entry`, or a first one.
+    pub(crate) async fn open(ledger: &'b Ledger, run: &'b RunId, entry: Entry) -> Result<Self, Error> {
+        let mut books = Self { ledger, run, entry, body: None, checkpoint: C::default() };
         books.read().await?;
         Ok(books)
     }
 
     /// Writes the next checkpoint, and what belongs to it. Where another worker was first, what it wrote is read
     /// instead; tells which it was.
-    pub(super) async fn turn_to(&mut self, next: Checkpoint, beside: &Beside) -> Result<bool, Error> {
+    pub(crate) async fn turn_to(&mut self, next: C, beside: &Beside) -> Result<bool, Error> {
         let body = serde_json::to_string(&next).map_err(|error| Error::invalid(error.to_string()))?;
-        let item = self.ledger.entry(self.run, Entry::Segment(self.segment), &body);
-        let is_alone = beside.failed.is_empty() && beside.mended.is_empty();
+        let item = self.ledger.entry(self.run, self.entry, &body);
+        let is_alone = beside.len() == 0;
         let found = patiently(&Meter::default(), async || match is_alone {
             true => self.put(item.clone()).await,
             false => self.transact(item.clone(), beside).await,
@@ -100,7 +120,7 @@ impl<'b> Books<'b> {
     }
 
     async fn read(&mut self) -> Result<(), Error> {
-        let found = self.ledger.get_with_body(self.run, Entry::Segment(self.segment)).await?;
+        let found = self.ledger.get_with_body(self.run, self.entry).await?;
         let (checkpoint, body) = found.unzip();
         (self.checkpoint, self.body) = (checkpoint.unwrap_or_default(), body);
         Ok(())
@@ -139,14 +159,13 @@ impl<'b> Books<'b> {
         let all = ReturnValuesOnConditionCheckFailure::AllOld;
         let checkpoint = checkpoint.return_values_on_condition_check_failure(all).build().map_err(invalid)?;
         let mut actions = vec![TransactWriteItem::builder().put(checkpoint).build()];
-        for recorded in &beside.failed {
-            let body = serde_json::to_string(recorded).map_err(|error| Error::invalid(error.to_string()))?;
-            let item = self.ledger.entry(self.run, Entry::Failure(self.segment, recorded.number), &body);
+        for (entry, body) in &beside.put {
+            let item = self.ledger.entry(self.run, *entry, body);
             let put = Put::builder().table_name(self.ledger.table()).set_item(Some(item)).build().map_err(invalid)?;
             actions.push(TransactWriteItem::builder().put(put).build());
         }
-        for number in &beside.mended {
-            let key = self.ledger.key(self.run, Entry::Failure(self.segment, *number));
+        for entry in &beside.taken_out {
+            let key = self.ledger.key(self.run, *entry);
             let delete = Delete::builder().table_name(self.ledger.table()).set_key(Some(key));
             actions.push(TransactWriteItem::builder().delete(delete.build().map_err(invalid)?).build());
         }

@@ -7,6 +7,7 @@ use crate::counts::Counts;
 use crate::error::Error;
 use crate::failures::{FailedItem, Recorded};
 use crate::item::json::item_from_json;
+use crate::ledger::Entry;
 use crate::pace::Pace;
 use crate::write::{Outcome, Written};
 
@@ -16,7 +17,7 @@ const AT_A_TIME: usize = 25;
 /// Works the failed items of a segment.
 pub(super) async fn work(worker: &Worker<'_>, segment: u32) -> Result<(), Error> {
     let (ledger, run) = (&worker.services.ledger, &worker.plan.run);
-    let mut books = Books::open(ledger, run, segment).await?;
+    let mut books: Books<'_> = Books::open(ledger, run, Entry::Segment(segment)).await?;
     let pace = worker.pace();
     let mut start = None;
     loop {
@@ -88,12 +89,12 @@ async fn take_down(
         match written.outcome {
             Outcome::Failed(failure) => {
                 let item = FailedItem { reason: failure.to_string(), ..recorded.item };
-                beside.failed.push(Recorded { item, ..recorded });
+                beside.put(Entry::Failure(segment, recorded.number), &Recorded { item, ..recorded })?;
             }
-            _ => beside.mended.push(recorded.number),
+            _ => beside.take_out(Entry::Failure(segment, recorded.number)),
         }
     }
-    let tried = (beside.mended.len() + beside.failed.len()) as u64;
+    let tried = beside.len() as u64;
     if tried == 0 {
         return Ok(true);
     }

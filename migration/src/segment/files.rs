@@ -12,6 +12,7 @@ use super::outcomes::{self, Outcomes, Place};
 use super::page_size::PageSize;
 use crate::error::Error;
 use crate::export::{self, Broken, Contents, DataFile, Reader};
+use crate::ledger::Entry;
 
 /// Where the next page of a file begins.
 #[derive(Serialize, Deserialize, Default)]
@@ -28,7 +29,8 @@ pub(super) async fn work(
     size: &mut PageSize,
 ) -> Result<(), Error> {
     for (number, file) in export::files_of(worker.services, contents, child).await? {
-        let mut books = Books::open(&worker.services.ledger, &worker.plan.run, number).await?;
+        let mut books: Books<'_> =
+            Books::open(&worker.services.ledger, &worker.plan.run, Entry::Segment(number)).await?;
         let attempt = worker.plan.attempt;
         if books.checkpoint.unread.as_ref().is_some_and(|unread| unread.attempt == attempt) {
             continue;

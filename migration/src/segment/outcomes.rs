@@ -6,12 +6,13 @@
 use serde_json::Value;
 
 use super::Worker;
-use super::books::{Beside, Books, MOST_FAILED};
+use super::books::{Beside, Books, MOST_BESIDE};
 use crate::counts::Counts;
 use crate::error::{Error, Kind};
 use crate::failures::{FailedItem, Recorded};
 use crate::item::Item;
 use crate::item::json::item_to_json;
+use crate::ledger::Entry;
 use crate::pace::Pace;
 use crate::write::Outcome;
 
@@ -75,7 +76,7 @@ pub(super) async fn of(worker: &Worker<'_>, pace: &Pace<'_>, segment: u32, items
             page.failed.push(FailedItem { key: key.clone(), reason: failure.to_string(), segment });
         }
         page.last = Some(key);
-        if page.failed.len() == MOST_FAILED {
+        if page.failed.len() == MOST_BESIDE {
             // The others are worked again, and found done.
             break;
         }
@@ -103,9 +104,11 @@ pub(super) async fn take_down(
     // What could not be read before can be now.
     next.unread = None;
     let first = next.failures + 1;
-    let failed: Vec<_> = (first..).zip(failed).map(|(number, item)| Recorded { number, item }).collect();
-    next.failures += failed.len() as u64;
-    let beside = Beside { failed, mended: Vec::new() };
+    let mut beside = Beside::default();
+    for (number, item) in (first..).zip(failed) {
+        next.failures = number;
+        beside.put(Entry::Failure(segment, number), &Recorded { number, item })?;
+    }
     if next != books.checkpoint && books.turn_to(next, &beside).await? {
         worker.services.observer.page(segment, &counts, books.checkpoint.done);
         worker.hold_against_tolerance(counts.failed).await?;

@@ -16,14 +16,14 @@ const LARGEST: u32 = 100_000;
 
 /// The number of items of a worker's next page.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct PageSize {
+pub(crate) struct PageSize {
     items: u32,
     target: Duration,
 }
 
 impl PageSize {
     /// Of a worker that is one of so many.
-    pub(super) fn new(workers: u32) -> Self {
+    pub(crate) fn new(workers: u32) -> Self {
         Self { items: FIRST, target: LEAST.max(FOR_EACH_WORKER * workers) }
     }
 
@@ -33,12 +33,12 @@ impl PageSize {
     }
 
     /// Scan's `Limit`.
-    pub(super) fn limit(self) -> i32 {
+    pub(crate) fn limit(self) -> i32 {
         i32::try_from(self.items).unwrap_or(i32::MAX)
     }
 
     /// Follows the time that a page of so many items took: at most twice as large at a time, at most half as large.
-    pub(super) fn took(&mut self, items: u64, time: Duration) {
+    pub(crate) fn took(&mut self, items: u64, time: Duration) {
         let time = time.max(Duration::from_micros(1));
         let fitting = items as f64 * self.target.as_secs_f64() / time.as_secs_f64();
         let (half, twice) = (f64::from(self.items / 2), f64::from(self.items) * 2.0);

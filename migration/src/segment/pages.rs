@@ -11,12 +11,13 @@ use super::page_size::PageSize;
 use super::scan::{self, EXPECTED_UNITS, Scanned, Wanted};
 use crate::count;
 use crate::error::Error;
+use crate::ledger::Entry;
 use crate::pace::Pace;
 use crate::plan::Job;
 
 /// Works a segment to its end. What breaks it off is an error; what was done until then is in the ledger.
 pub(super) async fn work(worker: &Worker<'_>, segment: u32, size: &mut PageSize) -> Result<(), Error> {
-    let mut books = Books::open(&worker.services.ledger, &worker.plan.run, segment).await?;
+    let mut books: Books<'_> = Books::open(&worker.services.ledger, &worker.plan.run, Entry::Segment(segment)).await?;
     let pace = worker.pace();
     let mut expected_units = EXPECTED_UNITS;
     while !books.checkpoint.done {

@@ -18,4 +18,5 @@ mod scan;
 #[path = "../../benches/pacing/scene.rs"]
 mod scene;
 mod tap;
+mod verify;
 mod world;

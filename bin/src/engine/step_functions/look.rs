@@ -47,7 +47,7 @@ impl Deployed {
     pub(crate) async fn look(&self, plan: &Plan, sight: &mut Sight) -> Result<Look, Error> {
         let execution = self.describe(plan).await?;
         let began = Instant::now();
-        let so_far = summary::so_far(&self.ledger(), &plan.run).await?;
+        let so_far = summary::of_plan(&self.ledger(), plan).await?;
         let ledger_took = began.elapsed();
         let (state, map_run) = tokio::join!(self.last_state(plan), self.map_run(plan, &mut sight.map_run));
         // A table that is long in coming back fills the history with attempts: it is the phase of before.

@@ -1,0 +1,121 @@
+//! `run verify`: compares two tables both ways (R18), by a run's own migration or any other, or looks for what a migration
+//! would still change in place. With `--repair` what differs is set right.
+
+use std::path::Path;
+
+use migration::definition::{Definition, Target};
+use migration::plan::{Job as What, OfCopy, Plan, RunId};
+use migration::table::Table;
+use migration::{Ledger, cutover, verify};
+
+use crate::args::{RunArgs, VerifyArgs};
+use crate::commands::migrate::{first_contact, read};
+use crate::commands::reading::{self, Reading, Tables};
+use crate::commands::which::{self, Which};
+use crate::engine::{Clients, local, rehearsal};
+use crate::errors::{CliError, Ended};
+
+const MIGRATION: &str = "migration.yaml";
+
+pub(crate) async fn verify(args: VerifyArgs) -> Result<Ended, CliError> {
+    match args.run.clone() {
+        Some(run) => of_run(&RunId::named(&run), args).await,
+        None => of_tables(args).await,
+    }
+}
+
+/// Any two tables.
+async fn of_tables(args: VerifyArgs) -> Result<Ended, CliError> {
+    let file = args.migration.clone();
+    let mut definition = match (&file, &args.source, &args.target) {
+        (None, Some(source), Some(_)) => Definition::identity("verify", source.clone()),
+        _ => read(file.as_deref().unwrap_or(Path::new(MIGRATION)))?,
+    };
+    if let Some(source) = args.source {
+        definition.source.table = source;
+    }
+    match (&mut definition.target, args.target) {
+        (Some(target), Some(table)) => target.table = table,
+        (target, Some(table)) => *target = Some(Target::named(table)),
+        (_, None) => {}
+    }
+    if args.repair && definition.target.is_none() {
+        return Err(CliError::usage(format!(
+            "expected a target to repair, found none: in place `run --migration {}` does what is left to do",
+            file.as_deref().unwrap_or(Path::new(MIGRATION)).display()
+        )));
+    }
+    let verb = if args.repair { "compares and repairs" } else { "compares" };
+    let job = What::Verify { repair: args.repair };
+    let file = file.unwrap_or_else(|| MIGRATION.into());
+    reading::begin(Reading { definition, file, job, verb, args: args.reading }).await
+}
+
+/// The tables of a run, where they are, as it carries them.
+async fn of_run(run: &RunId, args: VerifyArgs) -> Result<Ended, CliError> {
+    let named = RunArgs { run: run.to_string(), deployed: args.reading.deployed.clone() };
+    match which::find_named(&named).await? {
+        Which::Local { ledger, plan } => {
+            let clients = which::connect(&plan, "compares").await?;
+            here(&ledger.ledger, clients, *plan, false, args).await
+        }
+        Which::UnderWay { ledger, plan } => {
+            let clients = rehearsal::reach(&plan.run).await?.ok_or_else(|| which::under_way(&plan.run))?;
+            let changes = cutover::is_carried(&ledger, &plan.run).await?;
+            here(&ledger, clients, *plan, changes, args).await
+        }
+        Which::Deployed { deployed, plan, target } => {
+            deployed.check_same(&plan)?;
+            let clients = Clients::of_one(deployed.aws.dynamodb.clone());
+            let (source, target_table) = described(&clients, &plan).await?;
+            let changes = cutover::is_carried(&deployed.ledger(), &plan.run).await?;
+            let plan = of_plan(*plan, &args, changes, Tables { source: &source, target: target_table.as_ref() })?;
+            reading::begin_on(*deployed, plan, &target, &args.reading).await
+        }
+    }
+}
+
+/// A run of this folder: what it is found to be goes into its books, too.
+async fn here(
+    books: &Ledger,
+    clients: Clients,
+    plan: Plan,
+    changes: bool,
+    args: VerifyArgs,
+) -> Result<Ended, CliError> {
+    let (source, target) = described(&clients, &plan).await?;
+    let run = plan.run.clone();
+    let plan = of_plan(plan, &args, changes, Tables { source: &source, target: target.as_ref() })?;
+    let verifying = plan.run.clone();
+    let ended = reading::begin_here(clients, plan, source, args.reading.output).await?;
+    if let Some(ledger) = local::idle_ledger(&verifying)?
+        && let Some(verified) = verify::verified(&ledger.ledger, &verifying).await?
+    {
+        verify::note(books, &run, &verified).await?;
+    }
+    Ok(ended)
+}
+
+async fn described(clients: &Clients, plan: &Plan) -> Result<(Table, Option<Table>), CliError> {
+    let source = first_contact(&clients.source, plan.definition.source.table.as_str()).await?;
+    let target = match &plan.definition.target {
+        Some(target) => Some(first_contact(&clients.target, target.table.as_str()).await?),
+        None => None,
+    };
+    Ok((source, target))
+}
+
+/// A run that compares what another one carries: the same migration, as of the same moment.
+fn of_plan(plan: Plan, args: &VerifyArgs, changes: bool, tables: Tables<'_>) -> Result<Plan, CliError> {
+    if args.repair && plan.definition.target.is_none() {
+        let run = &plan.run;
+        return Err(CliError::usage(format!(
+            "run {run} changes its table in place: `run resume {run}` does what is left"
+        )));
+    }
+    let (of, now, engine, database) = (plan.run, plan.now, plan.engine, plan.database);
+    let workers = args.reading.workers.unwrap_or(plan.concurrency);
+    let definition = reading::bounded(plan.definition, &args.reading);
+    let planned = reading::plan(definition, tables, engine, What::Verify { repair: args.repair }, workers)?;
+    Ok(Plan { of: Some(OfCopy { run: of, changes }), now, database, ..planned })
+}

@@ -1,0 +1,71 @@
+//! The way back: after a cut-over the target's changes are carried to the source, by the same queue and the same functions, so
+//! that going back loses nothing. What the copy itself has written to the target is from before the way back begins, and is
+//! not carried.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, Unit};
+use tokio::time::sleep;
+
+use super::switch;
+use crate::copy::books;
+use crate::copy::current::{self, Current};
+use crate::error::{Error, Kind};
+use crate::ledger::Entry;
+use crate::plan::{Plan, RunId};
+use crate::services::Services;
+
+/// A stream tells the time of a change to the second, and clocks differ a little.
+const APART: SignedDuration = SignedDuration::from_secs(2);
+
+/// Begins it, and gives its run. Replay has ended, and the application doesn't write to the target yet.
+pub(super) async fn begin(services: &Services, plan: &Plan) -> Result<RunId, Error> {
+    let turned = turned(plan, (services.clock)())?;
+    let (ledger, run) = (&services.ledger, turned.run.clone());
+    ledger.put_first(&run, Entry::Plan, &turned).await?;
+    let moment = match current::read(ledger).await? {
+        // Somebody died in the middle of this.
+        Some(Current { run: found, changes_from: Some(moment) }) if found == run => moment,
+        _ => whole_second((services.clock)() + APART)?,
+    };
+    while (services.clock)() < moment {
+        sleep(Duration::from_millis(100)).await;
+    }
+    if !current::hand_over(ledger, &plan.run, &Current { run: run.clone(), changes_from: Some(moment) }).await? {
+        return Err(Error::new(
+            Kind::Busy,
+            "another copy is carried on this stack; the way back can't begin beside it",
+        ));
+    }
+    books::amend(ledger, &run, |course| {
+        course.bulk_from = Some(moment);
+        course.bulk_over = Some(moment);
+        course.in_step = Some(moment);
+    })
+    .await?;
+    switch::begin(&services.turned(), &run).await?;
+    Ok(run)
+}
+
+/// The copy's plan, turned round.
+fn turned(plan: &Plan, now: Timestamp) -> Result<Plan, Error> {
+    let key = plan.target_key.clone().ok_or_else(|| Error::invalid("expected a plan with a target, found none"))?;
+    let definition = plan
+        .definition
+        .reversed(&plan.key, &key)
+        .ok_or_else(|| Error::invalid("expected steps that lead back, found none: name them in target.reverse"))?;
+    Ok(Plan {
+        run: plan.run.back(),
+        attempt: 1,
+        started: now,
+        definition,
+        target_key: Some(plan.key.clone()),
+        key,
+        ..plan.clone()
+    })
+}
+
+fn whole_second(time: Timestamp) -> Result<Timestamp, Error> {
+    let rounded = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Ceil);
+    time.round(rounded).map_err(|error| Error::invalid(error.to_string()))
+}

@@ -1,0 +1,218 @@
+//! The gate of a cut-over (R17): what has to be true, and for each thing that isn't what to do. Pure, apart from looking.
+
+use std::fmt;
+
+use super::Cutover;
+use crate::copy::books::{self, Course};
+use crate::copy::sync::{self, Alarm, Sync};
+use crate::definition::Target;
+use crate::error::{Error, Kind};
+use crate::plan::{Plan, RunId};
+use crate::services::Services;
+use crate::summary::{self, Status, Summary};
+use crate::verify::{self, Verified};
+
+/// A copy at one moment.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// Its plan.
+    pub plan: Plan,
+    /// What it has begun.
+    pub course: Course,
+    /// How far its target is behind; `None` where no changes are carried.
+    pub sync: Option<Sync>,
+    /// What comparing the two tables came to last.
+    pub verified: Option<Verified>,
+    /// How its run ended, if it has.
+    pub summary: Option<Summary>,
+    /// Its cut-over, if it has begun.
+    pub cutover: Option<Cutover>,
+}
+
+impl Look {
+    /// Whether changes are carried, or were.
+    pub fn carries_changes(&self) -> bool {
+        self.plan.definition.target.as_ref().is_some_and(|target: &Target| target.carry.has_changes())
+    }
+}
+
+/// Looks at a run's copy.
+pub async fn look(services: &Services, run: &RunId) -> Result<Look, Error> {
+    let plan = services.plan(run).await?;
+    let carries = plan.definition.target.as_ref().is_some_and(|target| target.carry.has_changes());
+    Ok(Look {
+        course: books::course(&services.ledger, run).await?,
+        sync: if carries { Some(sync::check(services, run).await?) } else { None },
+        verified: verify::verified(&services.ledger, run).await?,
+        summary: summary::read(&services.ledger, run).await?,
+        cutover: super::read(&services.ledger, run).await?,
+        plan,
+    })
+}
+
+/// Why the gate is closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The run has no target.
+    InPlace,
+    /// The copy has not come as far as to be in step.
+    NotInStep,
+    /// Changes wait to be applied.
+    Behind {
+        /// How many.
+        changes: u64,
+        /// How old the oldest is, in seconds, where that is known.
+        seconds: Option<i64>,
+    },
+    /// The stream is behind, by so many seconds.
+    Lagging(i64),
+    /// Changes could not be applied.
+    DeadLetters(u64),
+    /// What carries changes isn't at work.
+    Broken(&'static str),
+    /// Nobody has compared the two tables since the bulk was over.
+    Unverified,
+    /// They differed when they were compared last, in so many items.
+    Differing(u64),
+    /// There is no way back from an item of the target to one of the source.
+    NoWayBack,
+}
+
+impl Refusal {
+    /// What is in the way, and what to do about it.
+    fn words(&self, run: &RunId) -> String {
+        match self {
+            Self::InPlace => format!("run {run} changes its table in place: there is nothing to cut over to"),
+            Self::NotInStep => {
+                format!(
+                    "expected the target to be in step, found that it isn't yet: `run status {run}` says how far it is"
+                )
+            }
+            Self::Behind { changes, seconds } => {
+                let age = seconds.map(|seconds| format!(", the oldest {seconds} s old")).unwrap_or_default();
+                format!("expected no changes on their way, found {changes}{age}: wait until they are applied")
+            }
+            Self::Lagging(seconds) => {
+                format!(
+                    "expected the stream to be read at once, found it {seconds} s behind: wait until it has come up"
+                )
+            }
+            Self::DeadLetters(changes) => format!(
+                "expected every change to be applied, found {changes} that can't be: `run changes {run}` lists them, \
+                 and retries or drops them"
+            ),
+            Self::Broken(what) => {
+                format!("expected {what} to be at work, found that it isn't: `run status {run}` says more")
+            }
+            Self::Unverified => {
+                format!(
+                    "expected the two tables to be compared since the bulk, found that nobody has: `run verify {run}`"
+                )
+            }
+            Self::Differing(items) => format!(
+                "expected the two tables to be the same, found that {items} items differed: `run differences {run}` lists \
+                 them, `run verify {run} --repair` sets them right; then `run verify {run}`"
+            ),
+            Self::NoWayBack => {
+                "expected steps that lead back from an item of the target to one of the source, found none: \
+                                name them in target.reverse, or cut over without --reverse"
+                    .to_owned()
+            }
+        }
+    }
+}
+
+/// Everything that is in the way of beginning a cut-over. While the application still writes a few changes are always on
+/// their way: those are waited for once it has stopped.
+pub fn refusals(seen: &Look, reverse: bool) -> Vec<Refusal> {
+    if seen.plan.definition.target.is_none() {
+        return vec![Refusal::InPlace];
+    }
+    let mut refusals = Vec::new();
+    match &seen.sync {
+        Some(sync) => refusals.extend(of_sync(sync, &seen.course)),
+        None if seen.summary.as_ref().is_none_or(|summary| summary.status != Status::Succeeded) => {
+            refusals.push(Refusal::NotInStep);
+        }
+        None => {}
+    }
+    refusals.extend(of_verified(seen));
+    let way_back = || seen.plan.target_key.as_ref().and_then(|key| seen.plan.definition.reversed(&seen.plan.key, key));
+    if reverse && (!seen.carries_changes() || way_back().is_none()) {
+        refusals.push(Refusal::NoWayBack);
+    }
+    refusals
+}
+
+fn of_sync(sync: &Sync, course: &Course) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if course.in_step.is_none() {
+        refusals.push(Refusal::NotInStep);
+    } else if !sync.is_in_step() {
+        refusals.extend(behind(sync));
+    }
+    if sync.dead_letters > 0 {
+        refusals.push(Refusal::DeadLetters(sync.dead_letters));
+    }
+    refusals
+}
+
+/// Why a target that was in step isn't just now.
+fn behind(sync: &Sync) -> Vec<Refusal> {
+    let is_at_work = |mapping: &Option<crate::copy::mapping::Mapping>| {
+        mapping.as_ref().is_some_and(|mapping| mapping.is_enabled() && !mapping.has_failed())
+    };
+    let mut refusals = Vec::new();
+    if !is_at_work(&sync.capture) {
+        refusals.push(Refusal::Broken("capture"));
+    }
+    if !is_at_work(&sync.replay) {
+        refusals.push(Refusal::Broken("replay"));
+    }
+    if sync.alarms().contains(&Alarm::StreamNearItsEnd) {
+        refusals.extend(sync.capture_lag_seconds.map(Refusal::Lagging));
+    }
+    if refusals.is_empty() {
+        refusals.push(Refusal::Behind { changes: sync.backlog(), seconds: sync.oldest_unapplied_seconds });
+    }
+    refusals
+}
+
+/// A comparison from before the bulk was over says nothing.
+fn of_verified(seen: &Look) -> Option<Refusal> {
+    let Some(verified) = &seen.verified else { return Some(Refusal::Unverified) };
+    if seen.course.bulk_over.is_some_and(|bulk_over| verified.at < bulk_over) {
+        return Some(Refusal::Unverified);
+    }
+    (!verified.clean).then(|| Refusal::Differing(verified.found.differences()))
+}
+
+/// An error with everything that is in the way of beginning.
+pub(super) fn check(seen: &Look, reverse: bool) -> Result<(), Error> {
+    refuse(&seen.plan.run, &refusals(seen, reverse))
+}
+
+/// An error with everything that is in the way of ending what carries changes: nothing may be on its way any more.
+pub(super) fn check_drained(seen: &Look) -> Result<(), Error> {
+    let mut refusals = refusals(seen, false);
+    if let Some(sync) = seen.sync.as_ref().filter(|sync| sync.backlog() > 0) {
+        refusals.push(Refusal::Behind { changes: sync.backlog(), seconds: sync.oldest_unapplied_seconds });
+    }
+    refuse(&seen.plan.run, &refusals)
+}
+
+fn refuse(run: &RunId, refusals: &[Refusal]) -> Result<(), Error> {
+    match refusals {
+        [] => Ok(()),
+        refusals => {
+            let words: Vec<_> = refusals.iter().map(|refusal| refusal.words(run)).collect();
+            Err(Error::new(Kind::InvalidInput, words.join("\n")))
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words(&RunId::named("RUN")))
+    }
+}

@@ -1,0 +1,141 @@
+//! The books of verifying: how far each segment was compared, what differs, and what it came to in the end.
+//!
+//! Each time that everything is compared is a round. Entries are named by their round, so that what an earlier one has found
+//! is never taken for what a later one has.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Difference, Found};
+use crate::error::Error;
+use crate::ledger::{Entry, Ledger};
+use crate::limit::Limit;
+use crate::plan::{Plan, RunId};
+
+/// Entries that are read at a time.
+const PAGE: usize = 1_000;
+
+/// How far a segment was compared, in one direction.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Checked {
+    /// The key of the last item that was compared, as DynamoDB JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cursor: Option<Value>,
+    pub(super) done: bool,
+    pub(super) found: Found,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) limits: BTreeSet<Limit>,
+}
+
+/// Which time it is that everything is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Round {
+    /// From 1.
+    number: u32,
+    /// The attempt of the run that has set it.
+    attempt: u32,
+}
+
+impl Default for Round {
+    fn default() -> Self {
+        Self { number: 1, attempt: 1 }
+    }
+}
+
+/// What a whole round has come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Which it was, from 1.
+    pub round: u32,
+    /// The run that has verified: a copy's own, or one of its own.
+    pub run: RunId,
+    /// When it was over.
+    pub at: Timestamp,
+    /// What was found.
+    pub found: Found,
+    /// Whether nothing differed: neither still, nor before it was set right.
+    pub clean: bool,
+}
+
+/// Begins a further attempt: where the attempt before has compared everything, all is compared anew.
+pub(crate) async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
+    let (run, attempt) = (&plan.run, plan.attempt);
+    let round: Round = ledger.get(run, Entry::Round).await?.unwrap_or_default();
+    if round.attempt >= attempt {
+        return Ok(());
+    }
+    let is_over = so_far(ledger, run).await?.segments_done >= plan.verify_segments();
+    let number = if is_over { round.number + 1 } else { round.number };
+    ledger.put(run, Entry::Round, &Round { number, attempt }).await
+}
+
+/// The round that is under way, or the last one.
+pub(super) async fn round(ledger: &Ledger, run: &RunId) -> Result<u32, Error> {
+    Ok(ledger.get::<Round>(run, Entry::Round).await?.unwrap_or_default().number)
+}
+
+/// How far a run's verifying has come.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SoFar {
+    /// What was found.
+    pub found: Found,
+    /// Segments that were compared to their ends, of both directions.
+    pub segments_done: u32,
+    /// The limits that throttled requests have met.
+    pub limits: BTreeSet<Limit>,
+}
+
+/// Adds up the checkpoints of the round that is under way, or of the last one.
+pub async fn so_far(ledger: &Ledger, run: &RunId) -> Result<SoFar, Error> {
+    let mut so_far = SoFar::default();
+    for checked in ledger.bodies::<Checked>(run, &Entry::checked_prefix(round(ledger, run).await?)).await? {
+        so_far.found += checked.found;
+        so_far.segments_done += u32::from(checked.done);
+        so_far.limits.extend(checked.limits);
+    }
+    Ok(so_far)
+}
+
+/// Writes down what a whole round has come to; nothing where it isn't over. For a run that verifies a copy, that copy's books
+/// get it too.
+pub(crate) async fn conclude(ledger: &Ledger, plan: &Plan, now: Timestamp) -> Result<Option<Verified>, Error> {
+    let SoFar { found, segments_done, .. } = so_far(ledger, &plan.run).await?;
+    if segments_done < plan.verify_segments() {
+        return Ok(None);
+    }
+    let round = round(ledger, &plan.run).await?;
+    let verified = Verified { round, run: plan.run.clone(), at: now, clean: found.differences() == 0, found };
+    note(ledger, &plan.run, &verified).await?;
+    if let Some(of) = &plan.of {
+        note(ledger, &of.run, &verified).await?;
+    }
+    Ok(Some(verified))
+}
+
+/// Writes down what verifying a run has come to.
+pub async fn note(ledger: &Ledger, run: &RunId, verified: &Verified) -> Result<(), Error> {
+    ledger.put(run, Entry::Verified, verified).await
+}
+
+/// What verifying a run has come to last.
+pub async fn verified(ledger: &Ledger, run: &RunId) -> Result<Option<Verified>, Error> {
+    ledger.get(run, Entry::Verified).await
+}
+
+/// The first `limit` differences of the round that is under way, or of the last one.
+pub async fn differences(ledger: &Ledger, run: &RunId, limit: usize) -> Result<Vec<Difference>, Error> {
+    let prefix = Entry::difference_prefix(round(ledger, run).await?);
+    let (mut found, mut start) = (Vec::new(), None);
+    loop {
+        let wanted = PAGE.min(limit - found.len());
+        let (page, next) = ledger.page::<Difference>(run, &prefix, start, wanted).await?;
+        found.extend(page);
+        if next.is_none() || found.len() >= limit {
+            return Ok(found);
+        }
+        start = next;
+    }
+}

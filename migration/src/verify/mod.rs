@@ -1,0 +1,143 @@
+//! Whether two tables are in step, looked at both ways (R18): every item of the source against its image in the target, and
+//! every item of the target against the one that it is the image of. In place there is one table, and what the migration
+//! would still change in it.
+//!
+//! What differs is looked at again, consistently and, where changes are being carried, for as long as one may be on its way,
+//! before it counts. Then it is in the ledger by its keys and the names of its attributes, beside the checkpoint that counts
+//! it. Verifying goes on where it was broken off; what has been compared to its end is compared anew.
+
+mod books;
+mod compare;
+mod get;
+mod judge;
+mod pass;
+mod repair;
+
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use books::{SoFar, Verified, differences, note, so_far, verified};
+pub(crate) use books::{begin, conclude};
+pub(crate) use pass::work;
+
+use crate::counts::Counts;
+use crate::waits::Waits;
+
+/// What was found, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Found {
+    /// Items of the source that were compared with the target.
+    pub source_items: u64,
+    /// Items of the target that were compared with the source.
+    pub target_items: u64,
+    /// Images that aren't in the target.
+    pub missing: u64,
+    /// Images that stand there otherwise.
+    pub different: u64,
+    /// Items of the target that are no image of an item of the source any more.
+    pub extra: u64,
+    /// Items of the target that don't say whose image they are.
+    pub unknown: u64,
+    /// Of all these differences, those that were set right.
+    pub repaired: u64,
+    /// Items that differed at the first look, and no more at a later one.
+    pub settled: u64,
+    /// Items of the source that have no image because the transform fails on them.
+    pub unmigratable: u64,
+    /// Items of the target that others have written, where others do.
+    pub of_others: u64,
+    /// Read units consumed, of both tables.
+    pub read_units: f64,
+    /// Write units consumed by repairs.
+    pub write_units: f64,
+    /// Requests that were throttled, and tried again.
+    pub throttled: u64,
+    /// What workers waited for.
+    pub waits: Waits,
+}
+
+impl Found {
+    /// What differs, set right or not.
+    pub fn differences(&self) -> u64 {
+        self.missing + self.different + self.extra + self.unknown
+    }
+
+    /// The same as a run's counts, which progress is drawn from: an item that is as it should be is unchanged.
+    pub(crate) fn counts(&self) -> Counts {
+        let scanned = self.source_items + self.target_items;
+        let failed = self.differences() + self.unmigratable;
+        Counts {
+            scanned,
+            failed,
+            unchanged: scanned - failed,
+            read_units: self.read_units,
+            write_units: self.write_units,
+            throttled_reads: self.throttled,
+            waits: self.waits,
+            ..Counts::default()
+        }
+    }
+
+    /// What differs still.
+    pub fn left(&self) -> u64 {
+        self.differences() - self.repaired
+    }
+}
+
+impl AddAssign for Found {
+    fn add_assign(&mut self, other: Self) {
+        self.source_items += other.source_items;
+        self.target_items += other.target_items;
+        self.missing += other.missing;
+        self.different += other.different;
+        self.extra += other.extra;
+        self.unknown += other.unknown;
+        self.repaired += other.repaired;
+        self.settled += other.settled;
+        self.unmigratable += other.unmigratable;
+        self.of_others += other.of_others;
+        self.read_units += other.read_units;
+        self.write_units += other.write_units;
+        self.throttled += other.throttled;
+        self.waits += other.waits;
+    }
+}
+
+/// In what way two items differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// The image isn't in the target.
+    Missing,
+    /// It stands there otherwise; in place, the migration would change the item.
+    Different,
+    /// The target's item is the image of none; in place, the migration would delete the item.
+    Extra,
+    /// The target's item doesn't say whose image it is.
+    Unknown,
+}
+
+/// A difference: keys and names, never a value of another attribute (R20).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    /// In what way.
+    pub kind: Sort,
+    /// The source's primary key, as DynamoDB JSON, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_key: Option<Value>,
+    /// The target's, likewise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_key: Option<Value>,
+    /// The attributes that differ, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<String>,
+    /// The source's key of the item whose image stands where a missing one should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_by: Option<Value>,
+    /// Whether it was set right.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repaired: bool,
+}

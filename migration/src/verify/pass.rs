@@ -1,0 +1,218 @@
+//! The worker that compares: a child's segments, of the one table or of the other, page by page from their checkpoints on.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::books::{self, Checked};
+use super::judge::{Judge, Side, Subject, Verdict};
+use super::{Difference, Found, Sort, repair};
+use crate::error::Error;
+use crate::ledger::Entry;
+use crate::pace::Pace;
+use crate::plan::{Job, Plan};
+use crate::segment::books::{Beside, Books, MOST_BESIDE};
+use crate::segment::page_size::PageSize;
+use crate::segment::scan::{self, EXPECTED_UNITS, Scanned, Wanted};
+use crate::services::Services;
+
+/// Before each further look at what differs, where changes are being carried. A change takes a second or two through stream
+/// and queue, and behind a backlog longer; what still differs after a minute without one isn't on its way.
+const PAUSES: [Duration; 6] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(5),
+    Duration::from_secs(10),
+    Duration::from_secs(15),
+    Duration::from_secs(30),
+];
+
+/// Compares the segments of one child.
+pub(crate) async fn work(services: &Services, plan: &Plan, pace: &Pace<'_>, child: u32) -> Result<(), Error> {
+    let judge = Judge::new(services, plan, pace)?;
+    let round = books::round(&services.ledger, &plan.run).await?;
+    let verifier = Verifier { services, plan, judge, round };
+    let mut size = PageSize::new(plan.concurrency);
+    for (side, segment) in segments(plan, child) {
+        verifier.segment(side, segment, &mut size).await?;
+    }
+    Ok(())
+}
+
+/// The segments of a child: of a copy the first half of the children has those of the source.
+fn segments(plan: &Plan, child: u32) -> Vec<(Side, u32)> {
+    if plan.definition.target.is_none() {
+        return plan.segments_of(child).map(|segment| (Side::Source, segment)).collect();
+    }
+    let children = plan.verify_children();
+    let side = if child < children { Side::Source } else { Side::Target };
+    (child % children..plan.definition.segments.get())
+        .step_by(children as usize)
+        .map(|segment| (side, segment))
+        .collect()
+}
+
+struct Verifier<'v> {
+    services: &'v Services,
+    plan: &'v Plan,
+    judge: Judge<'v>,
+    round: u32,
+}
+
+impl Verifier<'_> {
+    async fn segment(&self, side: Side, segment: u32, size: &mut PageSize) -> Result<(), Error> {
+        let (ledger, pace) = (&self.services.ledger, self.judge.pace);
+        let segments = self.plan.definition.segments.get();
+        let number = if side == Side::Source { segment } else { segments + segment };
+        let mut books: Books<'_, Checked> =
+            Books::open(ledger, &self.plan.run, Entry::Checked(self.round, number)).await?;
+        let mut expected_units = EXPECTED_UNITS;
+        while !books.checkpoint.done {
+            pace.heed()?;
+            let began = Instant::now();
+            let table = self.judge.table(side, false);
+            let wanted = Wanted {
+                client: table.client,
+                table: table.table,
+                segment,
+                segments,
+                cursor: books.checkpoint.cursor.as_ref(),
+                limit: size.limit(),
+                expected_units,
+            };
+            let Scanned { items, cursor, read_units, .. } = scan::read(pace, wanted).await?;
+            expected_units = read_units.max(0.5);
+            let (count, mut found) = (items.len() as u64, Found { read_units, ..Found::default() });
+            let page = self.page(side, items, &mut found).await?;
+            size.took(count, began.elapsed());
+            let page = self.cut(page, cursor);
+            self.take_down(&mut books, side, number, page, found).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks at the items of a page, and again at those that differ.
+    async fn page(&self, side: Side, items: Vec<crate::item::Item>, found: &mut Found) -> Result<Vec<Judged>, Error> {
+        let mut subjects = self.judge.subjects(side, items);
+        let verdicts = self.judge.look(side, &mut subjects, false, found).await?;
+        let mut page: Vec<_> = subjects
+            .iter()
+            .zip(verdicts)
+            .map(|(subject, verdict)| Judged { key: subject.key.clone(), verdict, settled: false })
+            .collect();
+        let differs = |judged: &Judged| matches!(judged.verdict, Verdict::Differs(_));
+        let mut suspects: Vec<Subject> = subjects.into_iter().filter(|subject| differs(&page[subject.place])).collect();
+        let pauses: &[Duration] = if self.plan.carries_changes() { &PAUSES } else { &[Duration::ZERO] };
+        for pause in pauses {
+            if suspects.is_empty() {
+                break;
+            }
+            self.judge.pace.heed()?;
+            sleep(*pause).await;
+            let verdicts = self.judge.look_again(side, &mut suspects, found).await?;
+            for (subject, verdict) in suspects.iter().zip(verdicts) {
+                let judged = &mut page[subject.place];
+                judged.settled = !matches!(verdict, Verdict::Differs(_));
+                judged.verdict = verdict;
+            }
+            suspects.retain(|subject| differs(&page[subject.place]));
+        }
+        if self.repairs() {
+            for judged in page.iter_mut() {
+                if let Verdict::Differs(difference) = &mut judged.verdict {
+                    difference.repaired =
+                        repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
+                }
+            }
+        }
+        Ok(page)
+    }
+
+    fn repairs(&self) -> bool {
+        self.plan.job == Job::Verify { repair: true }
+    }
+
+    /// As much of a page as one transaction can take down, and where it ends.
+    fn cut(&self, mut page: Vec<Judged>, cursor: Option<serde_json::Value>) -> Cut {
+        let differs = |(_, judged): &(usize, &Judged)| matches!(judged.verdict, Verdict::Differs(_));
+        match page.iter().enumerate().filter(differs).nth(MOST_BESIDE - 1).map(|(place, _)| place + 1) {
+            Some(end) if end < page.len() => {
+                page.truncate(end);
+                let cursor = page.last().map(|judged| crate::item::json::item_to_json(&judged.key));
+                Cut { page, cursor, done: false }
+            }
+            _ => Cut { page, done: cursor.is_none(), cursor },
+        }
+    }
+
+    async fn take_down(
+        &self,
+        books: &mut Books<'_, Checked>,
+        side: Side,
+        number: u32,
+        cut: Cut,
+        found: Found,
+    ) -> Result<(), Error> {
+        let (mut next, mut beside) = (books.checkpoint.clone(), Beside::default());
+        next.found += found;
+        for met in self.judge.pace.drain() {
+            next.found.throttled += met.throttled;
+            next.found.waits += met.waits;
+            next.limits.extend(met.limits);
+        }
+        for judged in cut.page {
+            next.found.count(side, &judged);
+            if let Verdict::Differs(difference) = &judged.verdict {
+                beside.put(Entry::Difference(self.round, number, next.found.differences()), &**difference)?;
+            }
+        }
+        next.cursor = cut.cursor.or(next.cursor);
+        next.done = cut.done;
+        let (before, now, done) = (books.checkpoint.found, next.found, next.done);
+        if books.turn_to(next, &beside).await? {
+            self.services.observer.page(number, &now.counts().since(&before.counts()), done);
+        }
+        Ok(())
+    }
+}
+
+/// An item of a page, and what was found of it.
+struct Judged {
+    key: crate::item::Item,
+    verdict: Verdict,
+    /// Whether it differed at first.
+    settled: bool,
+}
+
+/// A page, or the first part of one.
+struct Cut {
+    page: Vec<Judged>,
+    cursor: Option<serde_json::Value>,
+    done: bool,
+}
+
+impl Found {
+    fn count(&mut self, side: Side, judged: &Judged) {
+        match side {
+            Side::Source => self.source_items += 1,
+            Side::Target => self.target_items += 1,
+        }
+        self.settled += u64::from(judged.settled);
+        match &judged.verdict {
+            Verdict::Same => {}
+            Verdict::Unmigratable => self.unmigratable += 1,
+            Verdict::OfOthers => self.of_others += 1,
+            Verdict::Differs(difference) => {
+                let Difference { kind, repaired, .. } = &**difference;
+                let count = match kind {
+                    Sort::Missing => &mut self.missing,
+                    Sort::Different => &mut self.different,
+                    Sort::Extra => &mut self.extra,
+                    Sort::Unknown => &mut self.unknown,
+                };
+                *count += 1;
+                self.repaired += u64::from(*repaired);
+            }
+        }
+    }
+}
