@@ -1,9 +1,16 @@
 //! DynamoDB clients, and those of what scales its tables, as every engine on real tables makes them.
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
+use aws_config::retry::RetryConfig;
+use aws_config::sts::{AssumeRoleProvider, AssumeRoleProviderBuilder};
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use migration::{Carrier, Wiring};
+
+/// What the log of another account calls us.
+const SESSION: &str = "segue";
 
 /// What the environment says of region, credentials and endpoint.
 pub async fn configuration() -> SdkConfig {
@@ -34,6 +41,33 @@ fn loader() -> ConfigLoader {
 pub fn dynamodb(configuration: &SdkConfig) -> Client {
     let builder = aws_sdk_dynamodb::config::Builder::from(configuration);
     Client::from_conf(migration::client_config(builder).build())
+}
+
+/// The same for the target of a copy, which may be in another region, or be reached by a role of another account.
+pub async fn configuration_of_target(of_source: &SdkConfig, region: Option<&str>, role: Option<&str>) -> SdkConfig {
+    let region = region.map(|region| Region::new(region.to_owned())).or_else(|| of_source.region().cloned());
+    let mut target = of_source.to_builder().region(region.clone());
+    if let Some(role) = role {
+        let assumed = AssumeRoleProvider::builder(role).session_name(SESSION).configure(of_source);
+        let assumed = region.into_iter().fold(assumed, AssumeRoleProviderBuilder::region).build().await;
+        target = target.credentials_provider(SharedCredentialsProvider::new(assumed));
+    }
+    target.build()
+}
+
+/// What carries a copy's changes, by clients without retries of their own.
+pub fn carrier(configuration: &SdkConfig, wiring: Wiring) -> Carrier {
+    let retries = RetryConfig::disabled();
+    let lambda = aws_sdk_lambda::config::Builder::from(configuration).retry_config(retries.clone());
+    let sqs = aws_sdk_sqs::config::Builder::from(configuration).retry_config(retries.clone());
+    let s3 = aws_sdk_s3::config::Builder::from(configuration).retry_config(retries);
+    Carrier {
+        lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
+        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
+        // Buckets of an emulator have no names of hosts.
+        s3: aws_sdk_s3::Client::from_conf(s3.force_path_style(configuration.endpoint_url().is_some()).build()),
+        wiring,
+    }
 }
 
 /// A client of Application Auto Scaling, likewise.

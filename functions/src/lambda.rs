@@ -67,6 +67,12 @@ impl Function {
         let mut services = Services::new(dynamodb, autoscaling, ledger, transforms, Timestamp::now);
         services.observer = metrics.clone();
         services.deployed = environment.migration_digest;
+        if let Some(wiring) = environment.wiring {
+            let (region, role) = (environment.target_region.as_deref(), environment.target_role.as_deref());
+            let target = client::configuration_of_target(&configuration, region, role).await;
+            services.target = client::dynamodb(&target);
+            services.carrier = Some(client::carrier(&configuration, wiring));
+        }
         Ok(Self { task, services, metrics })
     }
 

@@ -3,12 +3,30 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::services::Wiring;
+
 /// The environment variable that names the ledger's table to a Lambda function.
 pub const LEDGER_TABLE_VARIABLE: &str = "SEGUE_LEDGER_TABLE";
 /// The environment variable that tells `Prepare` the digest of the migration it was deployed for.
 pub const MIGRATION_DIGEST_VARIABLE: &str = "SEGUE_MIGRATION_DIGEST";
 /// The environment variable that names the stack to a Lambda function: the dimension of its metrics.
 pub const STACK_VARIABLE: &str = "SEGUE_STACK";
+/// The environment variables that tell a copy's functions what carries its changes: a [`Wiring`](crate::Wiring).
+pub const QUEUE_URL_VARIABLE: &str = "SEGUE_QUEUE_URL";
+/// The queue's ARN.
+pub const QUEUE_ARN_VARIABLE: &str = "SEGUE_QUEUE_ARN";
+/// The queue of changes that could not be applied.
+pub const DEAD_LETTERS_URL_VARIABLE: &str = "SEGUE_DEAD_LETTERS_URL";
+/// The function of `CaptureChanges`. The functions of capture and replay aren't told: a stack can't name one to itself.
+pub const CAPTURE_FUNCTION_VARIABLE: &str = "SEGUE_CAPTURE_FUNCTION";
+/// The function of `ApplyChanges`.
+pub const REPLAY_FUNCTION_VARIABLE: &str = "SEGUE_REPLAY_FUNCTION";
+/// The bucket that an export goes to.
+pub const EXPORT_BUCKET_VARIABLE: &str = "SEGUE_EXPORT_BUCKET";
+/// The target's region, where that isn't the stack's.
+pub const TARGET_REGION_VARIABLE: &str = "SEGUE_TARGET_REGION";
+/// The role by which the target is reached, where it stands in another account.
+pub const TARGET_ROLE_VARIABLE: &str = "SEGUE_TARGET_ROLE";
 
 /// The namespace of the metrics that the functions write and the dashboard reads.
 pub const METRICS_NAMESPACE: &str = "Segue";
@@ -114,6 +132,61 @@ impl Output {
             Self::MigrationDigest => "MigrationDigest",
             Self::DashboardUrl => "DashboardUrl",
         }
+    }
+}
+
+/// What the stack of a copy says besides, for those who look after the copy: a [`Wiring`](crate::Wiring), and the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CopyOutput {
+    /// The table that items are carried to.
+    TargetTableName,
+    /// The queue of changes.
+    QueueUrl,
+    /// The same, as mappings name it.
+    QueueArn,
+    /// The queue of changes that could not be applied.
+    DeadLettersUrl,
+    /// The function of `CaptureChanges`.
+    CaptureFunctionArn,
+    /// The function of `ApplyChanges`.
+    ReplayFunctionArn,
+}
+
+impl CopyOutput {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::TargetTableName,
+        Self::QueueUrl,
+        Self::QueueArn,
+        Self::DeadLettersUrl,
+        Self::CaptureFunctionArn,
+        Self::ReplayFunctionArn,
+    ];
+
+    /// The output's logical name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TargetTableName => "TargetTableName",
+            Self::QueueUrl => "QueueUrl",
+            Self::QueueArn => "QueueArn",
+            Self::DeadLettersUrl => "DeadLettersUrl",
+            Self::CaptureFunctionArn => "CaptureFunctionArn",
+            Self::ReplayFunctionArn => "ReplayFunctionArn",
+        }
+    }
+}
+
+impl Wiring {
+    /// What a copy's stack has made, by its outputs; `None` where one is missing, as in a stack that copies nothing.
+    pub fn of_outputs(value: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        Some(Self {
+            queue_url: value(CopyOutput::QueueUrl.name())?,
+            queue_arn: value(CopyOutput::QueueArn.name())?,
+            dead_letters_url: value(CopyOutput::DeadLettersUrl.name())?,
+            capture_function: value(CopyOutput::CaptureFunctionArn.name())?,
+            replay_function: value(CopyOutput::ReplayFunctionArn.name())?,
+            export_bucket: value(Output::ResultsBucketName.name())?,
+        })
     }
 }
 

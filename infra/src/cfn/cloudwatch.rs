@@ -72,6 +72,11 @@ impl Figure {
         Self::Metric(MetricFigure { metric, period, statistic: Statistic::Sum })
     }
 
+    /// The largest of a metric's values in a period of so many seconds.
+    pub fn maximum(metric: Metric, period: u32) -> Self {
+        Self::Metric(MetricFigure { metric, period, statistic: Statistic::Maximum })
+    }
+
     /// The sum of several metrics' values, in which nothing counts as 0.
     pub fn sum_of(metrics: impl IntoIterator<Item = Metric>, period: u32) -> Self {
         let stat = |metric| MetricStat { metric, period, stat: Statistic::Sum };

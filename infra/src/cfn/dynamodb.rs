@@ -63,13 +63,31 @@ pub struct Stream;
 pub struct Index;
 /// A table's backup, by its ARN.
 pub struct Backup;
+/// A table's export, by its ARN.
+pub struct Export;
 
 /// The ARN of a table of this account and region that stands outside of the template.
 pub fn table_arn(name: Expr<NameOf<Table>>) -> Expr<ArnOf<Table>> {
     pseudo::arn("dynamodb", ["table/".into(), name.into_text()])
 }
 
+/// The ARN of a table of this account, in another region.
+pub fn table_arn_in(region: &str, name: Expr<NameOf<Table>>) -> Expr<ArnOf<Table>> {
+    let place = ["arn:".into(), pseudo::partition(), format!(":dynamodb:{region}:").into(), pseudo::account_id()];
+    Expr::join(place.into_iter().chain([":table/".into(), name.into_text()]))
+}
+
 impl Expr<ArnOf<Table>> {
+    /// All of its streams: one that is switched on anew has another name.
+    pub fn streams(self) -> Expr<ArnOf<Stream>> {
+        self.followed_by("/stream/*")
+    }
+
+    /// All of its exports.
+    pub fn exports(self) -> Expr<ArnOf<Export>> {
+        self.followed_by("/export/*")
+    }
+
     /// All of its indexes.
     pub fn indexes(self) -> Expr<ArnOf<Index>> {
         self.followed_by("/index/*")

@@ -6,8 +6,9 @@
 mod actions;
 
 pub use actions::{
-    Action, ActsOn, BackupAction, BucketAction, ExecutionAction, FunctionAction, LogStreamAction, ObjectAction,
-    QueueAction, ScalableTargetAction, StateMachineAction, StreamAction, TableAction, TopicAction, UnscopedAction,
+    Action, ActsOn, BackupAction, BucketAction, ExecutionAction, ExportAction, FunctionAction, LogStreamAction,
+    MappingAction, ObjectAction, QueueAction, RoleAction, ScalableTargetAction, StateMachineAction, StreamAction,
+    TableAction, TopicAction, UnscopedAction,
 };
 
 use indexmap::IndexMap;
@@ -33,6 +34,11 @@ properties! {
 impl Resource for Role {
     const TYPE: &'static str = "AWS::IAM::Role";
     type Ref = NameOf<Self>;
+}
+
+/// A role that stands outside of the template, by its ARN.
+pub fn role_arn(arn: &str) -> Expr<ArnOf<Role>> {
+    Expr::join([Expr::text(arn)])
 }
 
 impl HasArn for Role {

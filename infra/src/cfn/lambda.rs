@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::dynamodb::Stream;
 use super::events::Rule;
-use super::expr::{ArnOf, Expr, IdOf, NameOf, Text};
+use super::expr::{ArnOf, Expr, IdOf, NameOf, Text, pseudo};
 use super::iam::{Role, Service};
 use super::logs::LogGroup;
 use super::s3::Bucket;
@@ -270,6 +270,14 @@ impl Resource for EventSourceMapping {
     const TYPE: &'static str = "AWS::Lambda::EventSourceMapping";
     type Ref = IdOf<Self>;
 }
+
+/// All event source mappings of this account and region: Lambda makes up their ids. A condition on [`FUNCTION_KEY`] says whose.
+pub fn event_source_mappings() -> Expr<ArnOf<EventSourceMapping>> {
+    pseudo::arn("lambda", ["event-source-mapping:*".into()])
+}
+
+/// The key of a request that says which function a mapping calls (Service Authorization Reference, "AWS Lambda").
+pub const FUNCTION_KEY: &str = "lambda:FunctionArn";
 
 impl HasArn for EventSourceMapping {
     fn arn(handle: &Handle<Self>) -> Expr<ArnOf<Self>> {

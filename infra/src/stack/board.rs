@@ -8,11 +8,13 @@ use migration::deployment::Metric as Ours;
 
 use super::alarms::{of_machine, of_run};
 use super::console;
+use super::copy::Copy;
 use super::functions::Functions;
 use super::workflow::Machines;
 use crate::cfn::cloudwatch::{Dashboard, Metric};
 use crate::cfn::dashboard::{Body, Graph, Line, Widget};
 use crate::cfn::sns::Topic;
+use crate::cfn::sqs::Queue;
 use crate::cfn::{Expr, Handle, Template, Text, pseudo};
 
 /// What the dashboard is about.
@@ -21,11 +23,12 @@ pub(super) struct Watched<'w> {
     pub(super) functions: &'w Functions,
     pub(super) machines: &'w Machines,
     pub(super) topic: &'w Handle<Topic>,
+    pub(super) copy: Option<&'w Copy<'w>>,
 }
 
 pub(super) fn add(template: &mut Template, watched: &Watched) -> anyhow::Result<Handle<Dashboard>> {
     let prices = Prices::built_in()?;
-    let rows = [
+    let mut rows = vec![
         (7, vec![watched.words()]),
         (4, vec![watched.so_far(), watched.cost_so_far(&prices)]),
         (6, vec![items(), segments()]),
@@ -33,6 +36,9 @@ pub(super) fn add(template: &mut Template, watched: &Watched) -> anyhow::Result<
         (6, vec![watched.throttles(), watched.errors()]),
         (6, vec![watched.cost(&prices), watched.duration(), watched.concurrency()]),
     ];
+    if let Some(copy) = watched.copy {
+        rows.insert(2, (6, vec![backlog(copy), watched.lag(copy)]));
+    }
     let body = Body::rows("-PT3H", rows).to_text().context("the dashboard can't be written as JSON")?;
     // Dashboards of one account share their names over all regions.
     let name = Expr::concat([pseudo::stack_name(), "-".into(), pseudo::region()]);
@@ -116,6 +122,18 @@ impl Watched<'_> {
         Graph::lines(title, pseudo::region(), "units/s", lines).into()
     }
 
+    /// How late changes are, in seconds.
+    fn lag(&self, copy: &Copy) -> Widget {
+        let age = Metric::new("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", copy.changes.name().into_text());
+        let iterator = Line::metric("in the stream, ms", self.lambda(Task::CaptureChanges, "IteratorAge"));
+        let lines = vec![
+            iterator.stat("Maximum").id("ms").hidden(),
+            Line::expression("in the stream", "ms / 1000"),
+            Line::metric("in the queue", age).stat("Maximum"),
+        ];
+        Graph::lines("The oldest change that isn't applied", pseudo::region(), "seconds", lines).into()
+    }
+
     fn throttles(&self) -> Widget {
         let lines = vec![
             Line::metric("the run's reads", of_run(Ours::ThrottledReads)),
@@ -195,6 +213,16 @@ fn items() -> Widget {
     ];
     let lines = lines.into_iter().flat_map(|(label, id, metric)| rate(label, id, of_run(metric)));
     Graph::lines("Items a second", pseudo::region(), "items/s", lines.collect()).into()
+}
+
+fn backlog(copy: &Copy) -> Widget {
+    let queue = |queue: &Handle<Queue>, name| Metric::new("AWS/SQS", name, "QueueName", queue.name().into_text());
+    let lines = vec![
+        Line::metric("waiting", queue(&copy.changes, "ApproximateNumberOfMessagesVisible")).stat("Maximum"),
+        Line::metric("being applied", queue(&copy.changes, "ApproximateNumberOfMessagesNotVisible")).stat("Maximum"),
+        Line::metric("put aside", queue(&copy.dead_letters, "ApproximateNumberOfMessagesVisible")).stat("Maximum"),
+    ];
+    Graph::lines("Changes", pseudo::region(), "changes", lines).into()
 }
 
 fn segments() -> Widget {

@@ -5,6 +5,8 @@ use migration::Task;
 use migration::definition::Definition;
 use migration::deployment::{LEDGER_TABLE_VARIABLE, MIGRATION_DIGEST_VARIABLE, STACK_VARIABLE};
 
+use super::copy::Copy;
+use super::permissions::copies::Places;
 use super::storage::Storage;
 use super::{Source, permissions};
 use crate::assets::{self, Assets};
@@ -25,6 +27,11 @@ impl Functions {
         self.0.iter().map(|(task, function)| (*task, function))
     }
 
+    /// Those that the state machine calls.
+    pub(super) fn of_document(&self) -> impl Iterator<Item = (Task, &Handle<Function>)> {
+        self.iter().filter(|(task, _)| !CALLED_BY_MAPPINGS.contains(task))
+    }
+
     /// The function of one task. [`add`] makes one for each.
     pub(super) fn of(&self, task: Task) -> &Handle<Function> {
         let (_, function) = self.0.iter().find(|(candidate, _)| *candidate == task).expect("every task has a function");
@@ -32,34 +39,71 @@ impl Functions {
     }
 }
 
-pub(super) fn add(
-    template: &mut Template,
-    definition: &Definition,
-    assets: &Assets,
-    source: &Source,
-    storage: &Storage,
-) -> Result<Functions, TemplateError> {
+/// What the functions are made from.
+pub(super) struct Setting<'s> {
+    pub(super) definition: &'s Definition,
+    pub(super) assets: &'s Assets,
+    pub(super) source: &'s Source,
+    pub(super) storage: &'s Storage,
+    /// What the stack of a copy has besides.
+    pub(super) copy: Option<&'s Copy<'s>>,
+}
+
+/// The time of a function of [`Task::ApplyChanges`], in seconds, which its queue has to know.
+pub(super) fn replay_seconds() -> u32 {
+    size(Task::ApplyChanges).seconds
+}
+
+pub(super) fn add(template: &mut Template, setting: &Setting) -> Result<Functions, TemplateError> {
     // One for all: a run is read as a whole, and each line names its function.
     let retention = Some(Retention::Month);
     let logs = template.add("FunctionLogs", LogGroup { retention_in_days: retention, ..LogGroup::default() })?;
-    let mut functions = Vec::new();
-    for task in Task::of(definition).iter().copied() {
-        let mut statements = permissions::of(task, definition, &source.arn, &storage.ledger.arn());
+    let mut functions = Functions(Vec::new());
+    // Those that mappings call come first: others have to name them.
+    let (called, others): (Vec<_>, Vec<_>) =
+        Task::of(setting.definition).iter().partition(|task| CALLED_BY_MAPPINGS.contains(task));
+    for task in called.into_iter().chain(others) {
+        let role = template.add(format!("{task}FunctionRole"), setting.role(task, &functions, &logs))?;
+        let function = setting.function(task, &functions, &role, &logs);
+        functions.0.push((task, template.add(format!("{task}Function"), function)?));
+    }
+    Ok(functions)
+}
+
+/// The functions that mappings call.
+const CALLED_BY_MAPPINGS: [Task; 2] = [Task::CaptureChanges, Task::ApplyChanges];
+
+impl Functions {
+    /// The two that mappings call, for a task that may have to name them: they themselves are not there yet.
+    fn called(&self) -> Option<[&Handle<Function>; 2]> {
+        let find = |task| Some(&self.0.iter().find(|(candidate, _)| *candidate == task)?.1);
+        let [capture, replay] = CALLED_BY_MAPPINGS.map(find);
+        Some([capture?, replay?])
+    }
+}
+
+impl Setting<'_> {
+    fn role(&self, task: Task, functions: &Functions, logs: &Handle<LogGroup>) -> Role {
+        let mut statements = match self.copy {
+            None => permissions::of(task, self.definition, &self.source.arn, &self.storage.ledger.arn()),
+            Some(copy) => {
+                let called = functions.called().map(|called| called.map(Handle::arn));
+                let (ledger, results) = (self.storage.ledger.arn(), self.storage.results.arn());
+                let places = Places { copy, source: self.source.arn.clone(), ledger, results, called };
+                permissions::copies::of(task, self.definition, &places)
+            }
+        };
         statements
             .push(Statement::allow([LogStreamAction::CreateLogStream, LogStreamAction::PutLogEvents]).on(logs.arn()));
         statements.push(tracing());
         let policy = InlinePolicy { policy_name: task.name().into(), policy_document: PolicyDocument::new(statements) };
-        let role = Role {
-            description: Some(format!("What {task} of the migration {} may do", definition.migration)),
+        Role {
+            description: Some(format!("What {task} of the migration {} may do", self.definition.migration)),
             policies: Some(vec![policy]),
             // Lambda names no account when it takes a role, so there is none to ask for.
             ..Role::new(PolicyDocument::trust(Service::Lambda))
-        };
-        let role = template.add(format!("{task}FunctionRole"), role)?;
-        let function = function(task, definition, assets, storage, &role, &logs);
-        functions.push((task, template.add(format!("{task}Function"), function)?));
+        }
     }
-    Ok(Functions(functions))
 }
 
 /// What Lambda needs to write traces.
@@ -67,44 +111,41 @@ fn tracing() -> Statement {
     Statement::allow_unscoped([UnscopedAction::PutTraceSegments, UnscopedAction::PutTelemetryRecords])
 }
 
-fn function(
-    task: Task,
-    definition: &Definition,
-    assets: &Assets,
-    storage: &Storage,
-    role: &Handle<Role>,
-    logs: &Handle<LogGroup>,
-) -> Function {
-    let code = Code { s3_bucket: Expr::named_by(assets.bucket.name()), s3_key: assets.key(task) };
-    let mut variables = IndexMap::from([
-        (LEDGER_TABLE_VARIABLE, storage.ledger.name().into_text()),
-        (STACK_VARIABLE, pseudo::stack_name()),
-    ]);
-    if task == Task::Prepare {
-        variables.insert(MIGRATION_DIGEST_VARIABLE, definition.digest().into());
-    }
-    let Size { memory_mb, seconds } = size(task);
-    Function {
-        architectures: Some([match assets.architecture {
-            assets::Architecture::Arm64 => Architecture::Arm64,
-            assets::Architecture::X86_64 => Architecture::X86_64,
-        }]),
-        description: Some(format!("Segue, {}: {}", definition.migration, purpose(task))),
-        environment: Some(Environment { variables }),
-        // Amazon Linux runs the one program of the zip file; Lambda wants a name all the same.
-        handler: Some("bootstrap".into()),
-        logging_config: Some(LoggingConfig {
-            application_log_level: Some(LogLevel::Info),
-            log_format: Some(LogFormat::Json),
-            log_group: Some(logs.name()),
-            // Starts and ends of ten thousand calls are no news.
-            system_log_level: Some(SystemLogLevel::Warn),
-        }),
-        memory_size: Some(memory_mb),
-        runtime: Some(Runtime::ProvidedAl2023),
-        timeout: Some(seconds),
-        tracing_config: Some(TracingConfig { mode: TracingMode::Active }),
-        ..Function::new(code, role.arn())
+impl Setting<'_> {
+    fn function(&self, task: Task, functions: &Functions, role: &Handle<Role>, logs: &Handle<LogGroup>) -> Function {
+        let Self { definition, assets, storage, copy, .. } = self;
+        let code = Code { s3_bucket: Expr::named_by(assets.bucket.name()), s3_key: assets.key(task) };
+        let mut variables = IndexMap::from([
+            (LEDGER_TABLE_VARIABLE, storage.ledger.name().into_text()),
+            (STACK_VARIABLE, pseudo::stack_name()),
+        ]);
+        if task == Task::Prepare {
+            variables.insert(MIGRATION_DIGEST_VARIABLE, definition.digest().into());
+        }
+        variables.extend(copy.into_iter().flat_map(|copy| copy.variables(storage, functions.called())));
+        let Size { memory_mb, seconds } = size(task);
+        Function {
+            architectures: Some([match assets.architecture {
+                assets::Architecture::Arm64 => Architecture::Arm64,
+                assets::Architecture::X86_64 => Architecture::X86_64,
+            }]),
+            description: Some(format!("Segue, {}: {}", definition.migration, purpose(task))),
+            environment: Some(Environment { variables }),
+            // Amazon Linux runs the one program of the zip file; Lambda wants a name all the same.
+            handler: Some("bootstrap".into()),
+            logging_config: Some(LoggingConfig {
+                application_log_level: Some(LogLevel::Info),
+                log_format: Some(LogFormat::Json),
+                log_group: Some(logs.name()),
+                // Starts and ends of ten thousand calls are no news.
+                system_log_level: Some(SystemLogLevel::Warn),
+            }),
+            memory_size: Some(memory_mb),
+            runtime: Some(Runtime::ProvidedAl2023),
+            timeout: Some(seconds),
+            tracing_config: Some(TracingConfig { mode: TracingMode::Active }),
+            ..Function::new(code, role.arn())
+        }
     }
 }
 

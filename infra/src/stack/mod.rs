@@ -5,6 +5,7 @@
 
 mod alarms;
 mod board;
+mod copy;
 mod functions;
 mod permissions;
 mod storage;
@@ -33,10 +34,14 @@ pub fn template(definition: &Definition, assets: &Assets) -> anyhow::Result<Temp
         Template::new(format!("Segue: the migration {} of table {}", definition.migration, definition.source.table));
     template.metadata("SegueMigration", canonical(definition)?);
     let storage = storage::add(&mut template)?;
-    let functions = functions::add(&mut template, definition, assets, &source, &storage)?;
-    let machines = workflow::add(&mut template, &functions, &storage)?;
-    let topic = alarms::add(&mut template, definition, &source, &machines)?;
-    let watched = board::Watched { definition, functions: &functions, machines: &machines, topic: &topic };
+    let copy = copy::add(&mut template, definition, functions::replay_seconds())?;
+    let copy = copy.as_ref();
+    let setting = functions::Setting { definition, assets, source: &source, storage: &storage, copy };
+    let functions = functions::add(&mut template, &setting)?;
+    let machines = workflow::add(&mut template, definition, &functions, &storage)?;
+    let watched = alarms::Watched { definition, source: &source, machines: &machines, functions: &functions, copy };
+    let topic = alarms::add(&mut template, &watched)?;
+    let watched = board::Watched { definition, functions: &functions, machines: &machines, topic: &topic, copy };
     let dashboard = board::add(&mut template, &watched)?;
     for output in Output::ALL {
         let (description, value) = match output {
@@ -56,6 +61,9 @@ pub fn template(definition: &Definition, assets: &Assets) -> anyhow::Result<Temp
             Output::DashboardUrl => ("Where a run can be watched", board::url(&dashboard)),
         };
         template.output(output.name(), description, value)?;
+    }
+    if let Some(copy) = copy {
+        copy.outputs(&mut template, &functions)?;
     }
     Ok(template)
 }

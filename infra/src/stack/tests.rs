@@ -1,5 +1,7 @@
 //! The template of two migrations that have little in common, and what has to hold of every template.
 
+mod copies;
+
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -22,6 +24,8 @@ prewarm: false
 tolerated_failures: { percentage: 1.5 }
 ";
 
+/// A copy.
+const COPY: &str = include_str!("../../../examples/movies-by-title.yaml");
 fn assets() -> Assets {
     Assets {
         architecture: Default::default(),
@@ -215,6 +219,7 @@ fn table(yaml: &str) -> String {
 fn permissions_are_as_they_were_reviewed() {
     insta::assert_snapshot!("permissions_of_the_example", table(EXAMPLE));
     insta::assert_snapshot!("permissions_of_the_other", table(OTHER));
+    insta::assert_snapshot!("permissions_of_a_copy", table(COPY));
 }
 
 /// `*` stands where IAM knows no ARN, or where something is taken from everyone.
@@ -222,7 +227,7 @@ fn permissions_are_as_they_were_reviewed() {
 fn no_star_where_an_arn_is_possible() {
     let unscoped: Vec<_> = crate::cfn::iam::UnscopedAction::ALL.iter().map(|action| action.name()).collect();
     let mut stars = 0;
-    for (id, statement) in [EXAMPLE, OTHER].iter().flat_map(|yaml| statements(&written(yaml))) {
+    for (id, statement) in [EXAMPLE, OTHER, COPY, copies::AWAY].iter().flat_map(|yaml| statements(&written(yaml))) {
         if statement["Resource"].as_array().unwrap().contains(&json!("*")) {
             let actions = statement["Action"].as_array().unwrap();
             assert!(actions.iter().all(|action| unscoped.contains(&action.as_str().unwrap())), "{id}: {statement}");

@@ -1,6 +1,7 @@
 //! The state machine of the migration, and the one that puts the capacity back after a run that was cut off (R12).
 
 use indexmap::IndexMap;
+use migration::definition::Definition;
 use migration::{Task, workflow};
 
 use super::functions::Functions;
@@ -24,7 +25,12 @@ pub(super) struct Machines {
     pub(super) rule: Handle<Rule>,
 }
 
-pub(super) fn add(template: &mut Template, functions: &Functions, storage: &Storage) -> anyhow::Result<Machines> {
+pub(super) fn add(
+    template: &mut Template,
+    definition: &Definition,
+    functions: &Functions,
+    storage: &Storage,
+) -> anyhow::Result<Machines> {
     let logs = template.add(
         "WorkflowLogs",
         LogGroup {
@@ -35,7 +41,7 @@ pub(super) fn add(template: &mut Template, functions: &Functions, storage: &Stor
             ..LogGroup::default()
         },
     )?;
-    let workflow = add_workflow(template, functions, storage, &logs)?;
+    let workflow = add_workflow(template, definition, functions, storage, &logs)?;
     let restore_afterwards = add_restore_afterwards(template, functions, &logs)?;
     let rule = add_rule(template, &workflow, &restore_afterwards)?;
     Ok(Machines { workflow, restore_afterwards, rule })
@@ -43,25 +49,27 @@ pub(super) fn add(template: &mut Template, functions: &Functions, storage: &Stor
 
 fn add_workflow(
     template: &mut Template,
+    definition: &Definition,
     functions: &Functions,
     storage: &Storage,
     logs: &Handle<LogGroup>,
 ) -> anyhow::Result<Handle<StateMachine>> {
     use ObjectAction::{AbortMultipartUpload, GetObject, ListMultipartUploadParts, PutObject};
-    let invoke = Statement::allow([FunctionAction::InvokeFunction]).on_each(functions.iter().map(|(_, f)| f.arn()));
+    let invoke =
+        Statement::allow([FunctionAction::InvokeFunction]).on_each(functions.of_document().map(|(_, f)| f.arn()));
     // What a ResultWriter does (Step Functions developer guide, "IAM policies for using Distributed Map states").
     let write = Statement::allow([PutObject, GetObject, ListMultipartUploadParts, AbortMultipartUpload])
         .on(storage.results.arn().objects());
     let role = template.add("WorkflowRole", machine_role("The workflow of the migration", [invoke, write]))?;
     let bucket = (placeholder(workflow::RESULTS_BUCKET), storage.results.name().into_text());
-    let functions = functions.iter().map(|(task, function)| substitution(task, function.arn().into_text()));
+    let functions = functions.of_document().map(|(task, function)| substitution(task, function.arn().into_text()));
     let machine = StateMachine {
         definition_substitutions: Some(functions.chain([bucket]).collect()),
         // A child calls its worker for up to fifteen minutes at a time, and a run may last for days.
         state_machine_type: Some(StateMachineType::Standard),
         logging_configuration: Some(logging(logs)),
         tracing_configuration: Some(TracingConfiguration { enabled: true }),
-        ..StateMachine::new(role.arn(), workflow::in_place()?)
+        ..StateMachine::new(role.arn(), workflow::of(definition)?)
     };
     let machine = template.add("Workflow", machine)?;
     template.add("WorkflowChildrenPolicy", children(&machine, &role))?;

@@ -1,8 +1,9 @@
 //! Actions of IAM, by what they work on (the "Service Authorization Reference" says so for each).
 
 use crate::cfn::autoscaling::ScalableTarget;
-use crate::cfn::dynamodb::{Backup, Index, Stream, Table};
-use crate::cfn::lambda::Function;
+use crate::cfn::dynamodb::{Backup, Export, Index, Stream, Table};
+use crate::cfn::iam::Role;
+use crate::cfn::lambda::{EventSourceMapping, Function};
 use crate::cfn::logs::LogGroup;
 use crate::cfn::s3::{Bucket, Object};
 use crate::cfn::sns::Topic;
@@ -41,17 +42,40 @@ macro_rules! actions {
 actions! {
     /// What is done with a table.
     TableAction on Table {
+        BatchGetItem = "dynamodb:BatchGetItem",
+        BatchWriteItem = "dynamodb:BatchWriteItem",
         CreateBackup = "dynamodb:CreateBackup",
+        CreateTable = "dynamodb:CreateTable",
         DeleteItem = "dynamodb:DeleteItem",
+        DescribeContinuousBackups = "dynamodb:DescribeContinuousBackups",
         DescribeTable = "dynamodb:DescribeTable",
+        DescribeTimeToLive = "dynamodb:DescribeTimeToLive",
+        ExportTableToPointInTime = "dynamodb:ExportTableToPointInTime",
         GetItem = "dynamodb:GetItem",
+        ListTagsOfResource = "dynamodb:ListTagsOfResource",
         PartiQlDelete = "dynamodb:PartiQLDelete",
         PartiQlUpdate = "dynamodb:PartiQLUpdate",
         PutItem = "dynamodb:PutItem",
         Query = "dynamodb:Query",
         Scan = "dynamodb:Scan",
+        TagResource = "dynamodb:TagResource",
+        UpdateContinuousBackups = "dynamodb:UpdateContinuousBackups",
         UpdateItem = "dynamodb:UpdateItem",
         UpdateTable = "dynamodb:UpdateTable",
+        UpdateTimeToLive = "dynamodb:UpdateTimeToLive",
+    }
+    /// What is done with a table's export.
+    ExportAction on Export {
+        DescribeExport = "dynamodb:DescribeExport",
+    }
+    /// What is done with an event source mapping.
+    MappingAction on EventSourceMapping {
+        GetEventSourceMapping = "lambda:GetEventSourceMapping",
+        UpdateEventSourceMapping = "lambda:UpdateEventSourceMapping",
+    }
+    /// What is done with a role.
+    RoleAction on Role {
+        AssumeRole = "sts:AssumeRole",
     }
     /// What is done with a table's backup.
     BackupAction on Backup {
@@ -66,6 +90,7 @@ actions! {
         DescribeStream = "dynamodb:DescribeStream",
         GetRecords = "dynamodb:GetRecords",
         GetShardIterator = "dynamodb:GetShardIterator",
+        ListStreams = "dynamodb:ListStreams",
     }
     /// What is done with a Lambda function.
     FunctionAction on Function {
@@ -84,6 +109,7 @@ actions! {
     }
     /// What is done with a queue.
     QueueAction on Queue {
+        ChangeMessageVisibility = "sqs:ChangeMessageVisibility",
         DeleteMessage = "sqs:DeleteMessage",
         GetQueueAttributes = "sqs:GetQueueAttributes",
         ReceiveMessage = "sqs:ReceiveMessage",
@@ -114,10 +140,14 @@ impl ActsOn<Index> for TableAction {}
 
 values! {
     /// Actions that know no ARNs: IAM takes `*` as their resource and nothing else (Service Authorization Reference, AWS
-    /// X-Ray, Amazon CloudWatch Logs and AWS Application Auto Scaling; Step Functions developer guide, "Logging using CloudWatch Logs").
+    /// X-Ray, AWS Lambda, Amazon CloudWatch Logs and AWS Application Auto Scaling; Step Functions developer guide, "Logging using CloudWatch Logs").
     UnscopedAction {
         /// Looks at what scales a resource.
         DescribeScalableTargets = "application-autoscaling:DescribeScalableTargets",
+        /// Makes a mapping; a condition says for which function.
+        CreateEventSourceMapping = "lambda:CreateEventSourceMapping",
+        /// Lists mappings.
+        ListEventSourceMappings = "lambda:ListEventSourceMappings",
         /// Registers a place that logs are delivered to.
         CreateLogDelivery = "logs:CreateLogDelivery",
         /// Takes it back.

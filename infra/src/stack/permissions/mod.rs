@@ -1,6 +1,8 @@
 //! What each task may do, and nothing more. The table that the migration changes is named by its ARN; a task reaches
 //! indexes through no request of its own, so none is named.
 
+pub(super) mod copies;
+
 use migration::Task;
 use migration::definition::Definition;
 
@@ -9,7 +11,7 @@ use crate::cfn::dynamodb::Table;
 use crate::cfn::iam::{BackupAction, Condition, ScalableTargetAction, Statement, TableAction, UnscopedAction};
 use crate::cfn::{ArnOf, Expr};
 
-/// The statements for a task's calls to DynamoDB, as `migration` makes them.
+/// The statements for a task's calls to DynamoDB in place, as `migration` makes them.
 pub(super) fn of(
     task: Task,
     definition: &Definition,
@@ -58,6 +60,7 @@ pub(super) fn of(
             vec![on(source, &actions), on(ledger, &[GetItem, PutItem, UpdateItem, DeleteItem, Query])]
         }
         Task::Summarise => vec![on(ledger, &[GetItem, PutItem, Query])],
+        // Those of copies alone: see `copies`.
         Task::MakeTarget
         | Task::StartCapture
         | Task::CaptureChanges

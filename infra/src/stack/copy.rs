@@ -1,0 +1,124 @@
+//! What the stack of a copy has besides: the queue between capture and replay, with its dead letters, and how the target is
+//! reached. Mappings aren't part of it: a run makes and switches them, when it is their turn (R13, R14).
+
+use indexmap::IndexMap;
+use migration::Task;
+use migration::definition::{Definition, Target};
+use migration::deployment::{
+    CAPTURE_FUNCTION_VARIABLE, CopyOutput, DEAD_LETTERS_URL_VARIABLE, EXPORT_BUCKET_VARIABLE, QUEUE_ARN_VARIABLE,
+    QUEUE_URL_VARIABLE, REPLAY_FUNCTION_VARIABLE, TARGET_REGION_VARIABLE, TARGET_ROLE_VARIABLE,
+};
+
+use super::functions::Functions;
+use super::storage::Storage;
+use crate::cfn::dynamodb::{self, Table};
+use crate::cfn::iam::{self, Role};
+use crate::cfn::lambda::Function;
+use crate::cfn::sqs::{DeduplicationScope, FifoThroughputLimit, Queue, RedrivePolicy};
+use crate::cfn::{ArnOf, Expr, Handle, Template, TemplateError, Text};
+
+/// The longest that SQS keeps a message (SQS quotas): a change that nobody applies in that time is lost.
+const DAYS_14_SECONDS: u32 = 14 * 24 * 3_600;
+/// How often a change is tried before it is put aside. Throttling and faults are waited for within a try.
+const RECEIVES: u32 = 10;
+/// A message stays out of sight for six times as long as its function may take (Lambda developer guide, "Using Lambda with
+/// Amazon SQS").
+const VISIBILITY_FACTOR: u32 = 6;
+
+/// What a copy's stack has besides.
+pub(super) struct Copy<'d> {
+    pub(super) changes: Handle<Queue>,
+    pub(super) dead_letters: Handle<Queue>,
+    pub(super) target: Reached,
+    definition: &'d Target,
+}
+
+/// How the target is reached.
+pub(super) enum Reached {
+    /// As a table of the same account.
+    Table(Expr<ArnOf<Table>>),
+    /// By a role of the account that it stands in: what may be done there is that role's.
+    By(Expr<ArnOf<Role>>),
+}
+
+/// Adds the queues; nothing where the migration changes its table in place.
+pub(super) fn add<'d>(
+    template: &mut Template,
+    definition: &'d Definition,
+    replay_seconds: u32,
+) -> Result<Option<Copy<'d>>, TemplateError> {
+    let Some(target) = &definition.target else { return Ok(None) };
+    let dead_letters = template.add("DeadLetters", fifo(replay_seconds))?;
+    let redrive = RedrivePolicy { dead_letter_target_arn: dead_letters.arn(), max_receive_count: RECEIVES };
+    let changes = template.add("Changes", Queue { redrive_policy: Some(redrive), ..fifo(replay_seconds) })?;
+    let name = || Expr::named(target.table.as_str());
+    let reached = match (&target.role, &target.region) {
+        (Some(role), _) => Reached::By(iam::role_arn(role)),
+        (None, Some(region)) => Reached::Table(dynamodb::table_arn_in(region, name())),
+        (None, None) => Reached::Table(dynamodb::table_arn(name())),
+    };
+    Ok(Some(Copy { changes, dead_letters, target: reached, definition: target }))
+}
+
+/// High throughput, by groups: an item's changes stay in order, those of others don't wait for them (R14).
+fn fifo(replay_seconds: u32) -> Queue {
+    Queue {
+        // Two equal changes within a second are two: their ids are those of the stream's events.
+        content_based_deduplication: Some(false),
+        deduplication_scope: Some(DeduplicationScope::MessageGroup),
+        fifo_queue: Some(true),
+        fifo_throughput_limit: Some(FifoThroughputLimit::PerMessageGroupId),
+        message_retention_period: Some(DAYS_14_SECONDS),
+        sqs_managed_sse_enabled: Some(true),
+        visibility_timeout: Some(VISIBILITY_FACTOR * replay_seconds),
+        ..Queue::default()
+    }
+}
+
+impl Copy<'_> {
+    /// The variables of a task's function. `others` are the functions that mappings call, which it may have to name.
+    pub(super) fn variables(
+        &self,
+        storage: &Storage,
+        others: Option<[&Handle<Function>; 2]>,
+    ) -> IndexMap<&'static str, Expr<Text>> {
+        let mut variables = IndexMap::from([
+            (QUEUE_URL_VARIABLE, self.changes.reference().into_text()),
+            (QUEUE_ARN_VARIABLE, self.changes.arn().into_text()),
+            (DEAD_LETTERS_URL_VARIABLE, self.dead_letters.reference().into_text()),
+            (EXPORT_BUCKET_VARIABLE, storage.results.name().into_text()),
+        ]);
+        if let Some([capture, replay]) = others {
+            variables.insert(CAPTURE_FUNCTION_VARIABLE, capture.arn().into_text());
+            variables.insert(REPLAY_FUNCTION_VARIABLE, replay.arn().into_text());
+        }
+        let elsewhere =
+            [(TARGET_REGION_VARIABLE, &self.definition.region), (TARGET_ROLE_VARIABLE, &self.definition.role)];
+        variables.extend(elsewhere.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?.into()))));
+        variables
+    }
+
+    /// Says where the copy can be looked after.
+    pub(super) fn outputs(&self, template: &mut Template, functions: &Functions) -> Result<(), TemplateError> {
+        for output in CopyOutput::ALL {
+            let (description, value) = match output {
+                CopyOutput::TargetTableName => {
+                    ("The table that items are carried to", self.definition.table.as_str().into())
+                }
+                CopyOutput::QueueUrl => ("The queue of changes", self.changes.reference().into_text()),
+                CopyOutput::QueueArn => ("The same, as mappings name it", self.changes.arn().into_text()),
+                CopyOutput::DeadLettersUrl => {
+                    ("The queue of changes that could not be applied", self.dead_letters.reference().into_text())
+                }
+                CopyOutput::CaptureFunctionArn => {
+                    ("What the source's stream calls", functions.of(Task::CaptureChanges).arn().into_text())
+                }
+                CopyOutput::ReplayFunctionArn => {
+                    ("What the queue of changes calls", functions.of(Task::ApplyChanges).arn().into_text())
+                }
+            };
+            template.output(output.name(), description, value)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,92 @@
+//! The templates of copies.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::*;
+
+/// With a way back, out of another region.
+const BACK: &str = "
+migration: move-films
+source: { table: movies }
+target: { table: films, region: eu-west-1, reverse: [ { remove: { path: seen } } ] }
+transform: [ { set: { path: seen, value: true } } ]
+";
+/// Into another account.
+pub(super) const AWAY: &str = "
+migration: hand-over
+source: { table: movies }
+target: { table: films, carry: bulk, role: arn:aws:iam::123456789012:role/films }
+transform: [ { set: { path: seen, value: true } } ]
+";
+
+/// The document of a copy, likewise; the functions that mappings call have no place in it.
+#[test]
+fn every_substitution_of_a_copy_has_a_value() {
+    let properties = &written(COPY)["Resources"]["Workflow"]["Properties"];
+    let document = properties["Definition"].to_string();
+    let wanted: BTreeSet<_> = names(&document).into_iter().collect();
+    let given: BTreeSet<_> =
+        properties["DefinitionSubstitutions"].as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!((&wanted, given.len()), (&given, migration::Task::ALL.len() - 2 + 1));
+}
+
+/// R14 and what SQS allows: FIFO by groups, ids of the stream's own, the longest retention, out of sight for six times the
+/// function's time, and nothing that is given up.
+#[test]
+fn the_queue_of_a_copy_keeps_order_and_loses_nothing() {
+    let resources = &written(COPY)["Resources"];
+    let seconds = resources["ApplyChangesFunction"]["Properties"]["Timeout"].as_u64().unwrap();
+    for queue in ["Changes", "DeadLetters"] {
+        let properties = &resources[queue]["Properties"];
+        assert_eq!(properties["FifoQueue"], true, "{queue}");
+        assert_eq!(properties["ContentBasedDeduplication"], false, "{queue}");
+        assert_eq!(properties["DeduplicationScope"], "messageGroup", "{queue}");
+        assert_eq!(properties["FifoThroughputLimit"], "perMessageGroupId", "{queue}");
+        assert_eq!(properties["MessageRetentionPeriod"], 1_209_600, "{queue}");
+        assert!(properties["VisibilityTimeout"].as_u64().unwrap() >= 6 * seconds, "{queue}");
+    }
+    let redrive = &resources["Changes"]["Properties"]["RedrivePolicy"];
+    assert_eq!(redrive["deadLetterTargetArn"], json!({ "Fn::GetAtt": ["DeadLetters", "Arn"] }));
+    // R13, R14: the stack makes no mapping; the run does, when it is its turn.
+    let kinds = resources.as_object().unwrap().values().map(|resource| resource["Type"].as_str().unwrap());
+    assert!(!kinds.into_iter().any(|kind| kind == "AWS::Lambda::EventSourceMapping"));
+}
+
+/// What a copy's functions are told, and what makes a target elsewhere.
+#[test]
+fn the_functions_of_a_copy_know_what_carries_it() {
+    let variables = |yaml: &str, task: migration::Task| {
+        written(yaml)["Resources"][format!("{task}Function")]["Properties"]["Environment"]["Variables"].clone()
+    };
+    let start = variables(COPY, migration::Task::StartCapture);
+    assert_eq!(
+        start[deployment::CAPTURE_FUNCTION_VARIABLE],
+        json!({ "Fn::GetAtt": ["CaptureChangesFunction", "Arn"] })
+    );
+    let capture = variables(COPY, migration::Task::CaptureChanges);
+    assert_eq!(capture[deployment::QUEUE_URL_VARIABLE], json!({ "Ref": "Changes" }));
+    // CloudFormation would refuse the circle.
+    assert!(capture.get(deployment::CAPTURE_FUNCTION_VARIABLE).is_none());
+    let apply = variables(BACK, migration::Task::ApplyChanges);
+    assert_eq!(apply[deployment::TARGET_REGION_VARIABLE], "eu-west-1");
+    let apply = variables(AWAY, migration::Task::ApplyChanges);
+    assert_eq!(apply[deployment::TARGET_ROLE_VARIABLE], "arn:aws:iam::123456789012:role/films");
+    assert!(variables(EXAMPLE, migration::Task::Prepare).get(deployment::QUEUE_URL_VARIABLE).is_none());
+}
+
+/// A copy reads its source; only the way back writes to it.
+#[test]
+fn the_source_of_a_copy_is_not_written_to() {
+    let writes = |yaml: &str| {
+        let writing = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "PartiQLUpdate", "PartiQLDelete"];
+        let of_source = |line: &&str| line.ends_with("on table/movies");
+        let table = table(yaml);
+        let lines = table.lines().filter(of_source).filter(|line| writing.iter().any(|action| line.contains(action)));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(writes(COPY), [""; 0]);
+    assert_eq!(writes(AWAY), [""; 0]);
+    assert_eq!(writes(BACK), ["ApplyChangesFunctionRole: Allow dynamodb:PutItem, dynamodb:DeleteItem on table/movies"]);
+}
