@@ -3,7 +3,8 @@
 //! A message's group is a hash of the item's whole typed key, its deduplication id the event's own (R14): so changes of one
 //! item stay in order, and two equal ones are two. One request never carries a group twice, as a partial failure would swap
 //! the two: records go in rounds, and a group whose message wasn't taken is left out of all further ones. The answer names
-//! the lowest record that isn't in the queue; from there on the stream delivers again (R16).
+//! the lowest record that isn't in the queue; from there on the stream delivers again (R16). What is too large for a message,
+//! or so old that it may have been sent before unbeknown to the queue, goes without its images: replay reads the item.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -29,6 +30,12 @@ use crate::services::{Carrier, Services};
 const MAX_MESSAGES: usize = 10;
 /// Requests that are under way: each takes SQS about 10 ms.
 const BATCHES_IN_FLIGHT: usize = 8;
+
+/// A record that is older may have been sent before, so long ago that SQS no longer knows its deduplication id, while it
+/// still knows that of a younger one: of a batch that is delivered again, the older would then stand in the queue behind
+/// the younger. The window is 300 s (SQS developer guide, "Exactly-once processing"); 120 s are left for clocks that differ,
+/// the stream's whole seconds, and the time that sending takes.
+const OLDEST_IMAGES: SignedDuration = SignedDuration::from_secs(180);
 
 /// What a mapping of a stream hands to its function (Lambda developer guide, "Using AWS Lambda with Amazon DynamoDB").
 #[derive(Deserialize)]
@@ -128,8 +135,10 @@ async fn outgoing(
         key,
         what: What::Images { old: old.cloned(), new: new.cloned() },
     };
-    let body = match message::write(&change) {
+    let is_fresh = changed + OLDEST_IMAGES > (services.clock)();
+    let body = match message::write(&change).filter(|_| is_fresh) {
         Some(body) => body,
+        // Read when its turn has come: whatever order such messages come in, the last one finds the item as it is.
         None => {
             let images = images.get_or_try_init(|| super::images(services, &current.run)).await?;
             let old_target_key = old.map(item).transpose()?.and_then(|old| images.place_of(&old));

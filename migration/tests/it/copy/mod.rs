@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ProvisionedThroughput,
     ScalarAttributeType,
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use migration::copy::change::{Change, What};
 use migration::copy::current::{self, Current};
 use migration::definition::Definition;
@@ -25,6 +25,7 @@ use migration::table::Table;
 use migration::transform::Functions;
 use migration::{Carrier, Services, Task, Wiring};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::tap::{Answer, Forward, Request, Tap, tapped};
 use crate::world::{Billing, TABLE, World};
@@ -68,7 +69,7 @@ impl Copy {
             Table::describe(&world.client, TABLE).await.unwrap(),
             Table::describe(&world.client, TARGET).await.unwrap(),
         );
-        let now = Timestamp::from_second(1_795_167_000).unwrap();
+        let now = Timestamp::from_second(BEGAN).unwrap();
         let plan = Plan::new(definition, &source, Engine::Embedded, 4, now).unwrap();
         let plan = plan.for_target(Some(&target)).unwrap_or_else(|error| panic!("{error}"));
         Self { world, plan, queue: Arc::default() }
@@ -87,6 +88,7 @@ impl Copy {
         let lambda = aws_sdk_lambda::Config::builder().behavior_version_latest();
         let s3 = aws_sdk_s3::Config::builder().behavior_version_latest();
         services.target = services.source.clone();
+        services.clock = clock;
         services.carrier = Some(Carrier {
             lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
             sqs: aws_sdk_sqs::Client::from_conf(config.build()),
@@ -167,6 +169,20 @@ impl Copy {
         let failures = answer["batchItemFailures"].as_array().unwrap().iter();
         failures.map(|failure| failure["itemIdentifier"].as_str().unwrap().parse().unwrap()).collect()
     }
+}
+
+/// When the copies of these tests begin, in seconds since 1970.
+pub(crate) const BEGAN: i64 = 1_795_167_000;
+
+thread_local! {
+    /// Each test has a thread of its own.
+    static FIRST_LOOK: Instant = Instant::now();
+}
+
+/// The time of day, which follows tokio's clock.
+fn clock() -> Timestamp {
+    let passed = SignedDuration::try_from(FIRST_LOOK.with(Instant::elapsed)).unwrap();
+    Timestamp::from_second(BEGAN).unwrap() + passed
 }
 
 /// What stands for the queue: it takes what it is sent, but for the messages that a test names.
