@@ -253,6 +253,7 @@ fn plan(definition: &str) -> Plan {
         attempt: 1,
         scope: Scope::Segments,
         job: Job::Migrate,
+        of: None,
         started: now,
         now,
         definition,
