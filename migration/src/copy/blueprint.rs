@@ -21,8 +21,6 @@ pub(super) struct Source {
     pub(super) tags: Vec<Tag>,
     /// The attribute that items expire by.
     pub(super) expiry: Option<String>,
-    /// Whether it can be restored to a point in time.
-    pub(super) has_recovery: bool,
     /// Whether something scales it.
     pub(super) is_scaled: bool,
 }
@@ -30,8 +28,8 @@ pub(super) struct Source {
 /// A target that is to be.
 pub(super) struct Blueprint {
     pub(super) create: CreateTableInputBuilder,
+    /// The attribute that its items are to expire by, after the cut-over.
     pub(super) expiry: Option<String>,
-    pub(super) has_recovery: bool,
     pub(super) not_copied: Vec<String>,
 }
 
@@ -64,7 +62,7 @@ pub(super) fn draw(source: &Source, target: &Target, key: &KeySchema, steps: &[S
         .set_stream_specification(stream(description));
     let expiry = drawing.expiry();
     drawing.rest();
-    Ok(Blueprint { create, expiry, has_recovery: source.has_recovery, not_copied: drawing.not_copied })
+    Ok(Blueprint { create, expiry, not_copied: drawing.not_copied })
 }
 
 /// What is drawn so far.

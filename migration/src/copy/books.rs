@@ -25,6 +25,11 @@ pub struct Course {
     /// What of the source's definition the target that was created doesn't have, in words.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_copied: Vec<String>,
+    /// The attribute that the source's items expire by, where the target was created and doesn't expire its own yet: each table
+    /// would delete an expired item at a time of its own. The source's deletes are carried as any others; the cut-over lets the
+    /// target begin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<String>,
     /// Whether the copy has switched the source's stream on: whoever ends it switches it off again.
     #[serde(skip_serializing_if = "is_false")]
     pub stream_enabled_by_us: bool,

@@ -35,16 +35,17 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
         ))),
         Some(table) if !table.is_active => Ok(Waiting::seconds(LOOK_SECONDS)),
         Some(_) if books::course(&services.ledger, run).await?.target_made => {
-            finish(services, &draw(services, &plan, target, key).await?, target).await?;
+            finish(services, &plan, target).await?;
             Ok(Waiting::OVER)
         }
         Some(_) => Ok(Waiting::OVER),
         None => {
-            let Blueprint { create, not_copied, .. } = draw(services, &plan, target, key).await?;
+            let Blueprint { create, expiry, not_copied } = draw(services, &plan, target, key).await?;
             // Noted first: what was created and not noted would be taken for somebody's own, and not be finished.
             books::amend(&services.ledger, run, |course| {
                 course.target_made = true;
                 course.not_copied.clone_from(&not_copied);
+                course.expiry.clone_from(&expiry);
             })
             .await?;
             create.send_with(&services.target).await.map_err(|error| Error::from_sdk("CreateTable", error))?;
@@ -82,15 +83,6 @@ async fn draw(services: &Services, plan: &Plan, target: &Target, key: &KeySchema
 async fn source(services: &Services, name: &str) -> Result<Source, Error> {
     let client = &services.source;
     let description = table::description(client, name).await?;
-    let expiry = patiently(&Meter::default(), async || {
-        let describe = client.describe_time_to_live().table_name(name).send().await;
-        describe.map_err(|error| Error::from_sdk("DescribeTimeToLive", error))
-    })
-    .await?
-    .time_to_live_description;
-    let is_on = |it: &TimeToLiveDescription| {
-        matches!(it.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
-    };
     let is_scaled = match &services.autoscaling {
         Some(autoscaling) => !scaling::targets(autoscaling, &Table::describe(client, name).await?).await?.is_empty(),
         None => false,
@@ -98,8 +90,7 @@ async fn source(services: &Services, name: &str) -> Result<Source, Error> {
     Ok(Source {
         tags: tags(client, description.table_arn().unwrap_or_default()).await?,
         description,
-        expiry: expiry.filter(is_on).and_then(|it| it.attribute_name),
-        has_recovery: has_recovery(client, name).await?,
+        expiry: expiry(client, name).await?,
         is_scaled,
     })
 }
@@ -131,24 +122,43 @@ async fn tags(client: &Client, arn: &str) -> Result<Vec<aws_sdk_dynamodb::types:
     }
 }
 
-/// What can be switched on only once the table is there. Done already where it is as wanted: DynamoDB refuses that twice.
-async fn finish(services: &Services, blueprint: &Blueprint, target: &Target) -> Result<(), Error> {
-    let (client, name) = (&services.target, target.table.as_str());
-    if let Some(attribute) = &blueprint.expiry {
-        let described = client.describe_time_to_live().table_name(name).send().await;
-        let described = described.map_err(|error| Error::from_sdk("DescribeTimeToLive", error))?;
-        if described.time_to_live_description.is_none_or(|it| it.attribute_name.is_none()) {
-            let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(attribute).build();
-            let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
-            let update = client.update_time_to_live().table_name(name).time_to_live_specification(wanted);
-            update.send().await.map_err(|error| Error::from_sdk("UpdateTimeToLive", error))?;
-        }
+/// Lets the target's items expire as the source's do, where the copy has created it: for the cut-over, when changes of the source
+/// are carried no more. Gives the attribute that they expire by. Done already where it is as wanted: DynamoDB refuses that twice.
+pub async fn let_expire(services: &Services, run: &RunId) -> Result<Option<String>, Error> {
+    let plan = services.plan(run).await?;
+    let Some(attribute) = books::course(&services.ledger, run).await?.expiry else { return Ok(None) };
+    let (client, name) = (&services.target, wanted(&plan)?.0.table.as_str());
+    if expiry(client, name).await?.is_some() {
+        return Ok(Some(attribute));
     }
-    if blueprint.has_recovery {
-        let wanted = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
-        let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
-        let update = client.update_continuous_backups().table_name(name).point_in_time_recovery_specification(wanted);
-        update.send().await.map_err(|error| Error::from_sdk("UpdateContinuousBackups", error))?;
+    let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(&attribute).build();
+    let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
+    let update = client.update_time_to_live().table_name(name).time_to_live_specification(wanted);
+    update.send().await.map_err(|error| Error::from_sdk("UpdateTimeToLive", error))?;
+    Ok(Some(attribute))
+}
+
+/// The attribute that a table's items expire by, where they do.
+pub(crate) async fn expiry(client: &Client, name: &str) -> Result<Option<String>, Error> {
+    let described = patiently(&Meter::default(), async || {
+        let describe = client.describe_time_to_live().table_name(name).send().await;
+        describe.map_err(|error| Error::from_sdk("DescribeTimeToLive", error))
+    })
+    .await?;
+    let is_on = |it: &TimeToLiveDescription| {
+        matches!(it.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling))
+    };
+    Ok(described.time_to_live_description.filter(is_on).and_then(|it| it.attribute_name))
+}
+
+/// What can be switched on only once the table is there.
+async fn finish(services: &Services, plan: &Plan, target: &Target) -> Result<(), Error> {
+    if !has_recovery(&services.source, plan.definition.source.table.as_str()).await? {
+        return Ok(());
     }
-    Ok(())
+    let wanted = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
+    let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
+    let update = services.target.update_continuous_backups().table_name(target.table.as_str());
+    let update = update.point_in_time_recovery_specification(wanted);
+    update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateContinuousBackups", error))
 }

@@ -54,6 +54,7 @@ actions! {
         GetItem = "dynamodb:GetItem",
         ListTagsOfResource = "dynamodb:ListTagsOfResource",
         PartiQlDelete = "dynamodb:PartiQLDelete",
+        PartiQlInsert = "dynamodb:PartiQLInsert",
         PartiQlUpdate = "dynamodb:PartiQLUpdate",
         PutItem = "dynamodb:PutItem",
         Query = "dynamodb:Query",

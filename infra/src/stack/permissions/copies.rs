@@ -78,23 +78,15 @@ impl Places<'_> {
 
     fn on_target(&self, task: Task) -> Option<Statement> {
         use TableAction::{
-            BatchGetItem, BatchWriteItem, CreateTable, DeleteItem, DescribeContinuousBackups, DescribeTable,
-            DescribeTimeToLive, GetItem, PutItem, Scan, TagResource, UpdateContinuousBackups, UpdateTimeToLive,
+            BatchGetItem, BatchWriteItem, CreateTable, DeleteItem, DescribeTable, GetItem, PartiQlInsert, PutItem,
+            Scan, TagResource, UpdateContinuousBackups,
         };
         let actions: &[TableAction] = match task {
             // `Scan`: whether anything is there.
             Task::Prepare => &[DescribeTable, Scan],
-            Task::MakeTarget => &[
-                CreateTable,
-                DescribeTable,
-                TagResource,
-                DescribeTimeToLive,
-                UpdateTimeToLive,
-                DescribeContinuousBackups,
-                UpdateContinuousBackups,
-            ],
+            Task::MakeTarget => &[CreateTable, DescribeTable, TagResource, UpdateContinuousBackups],
             // `DeleteItem`: what a verification repairs.
-            Task::MigrateSegment => &[DescribeTable, Scan, GetItem, BatchGetItem, PutItem, BatchWriteItem, DeleteItem],
+            Task::MigrateSegment => &[Scan, GetItem, BatchGetItem, PutItem, BatchWriteItem, PartiQlInsert, DeleteItem],
             Task::ApplyChanges => &[GetItem, PutItem, DeleteItem],
             _ => return None,
         };

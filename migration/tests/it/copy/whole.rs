@@ -13,7 +13,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_sqs::types::QueueAttributeName;
 use embedded::{Embedded, Function, FunctionError, Options};
 use jiff::Timestamp;
-use migration::copy::{books, sync};
+use migration::copy::{books, sync, table};
 use migration::definition::Definition;
 use migration::item::json::{item_from_json, item_to_json};
 use migration::plan::{Engine, Plan};
@@ -210,9 +210,17 @@ async fn the_target_is_created_from_the_source() {
     assert_eq!(described.billing_mode_summary().unwrap().billing_mode(), Some(&BillingMode::PayPerRequest));
     let tags = world.client.list_tags_of_resource().resource_arn(described.table_arn().unwrap()).send().await.unwrap();
     assert_eq!(tags.tags().iter().map(|tag| (tag.key(), tag.value())).collect::<Vec<_>>(), [("team", "films")]);
-    let expiry = world.client.describe_time_to_live().table_name(TARGET).send().await.unwrap();
-    assert_eq!(expiry.time_to_live_description.unwrap().attribute_name.unwrap(), "gone");
+    let expiry = async || {
+        let described = world.client.describe_time_to_live().table_name(TARGET).send().await.unwrap();
+        described.time_to_live_description.and_then(|described| described.attribute_name)
+    };
     let course = books::course(&world.services.ledger, &plan.run).await.unwrap();
+    // Both tables would delete an expired item, each at its own time.
+    assert_eq!((expiry().await, course.expiry.as_deref()), (None, Some("gone")));
+    for _ in 0..2 {
+        assert_eq!(table::let_expire(&world.services, &plan.run).await.unwrap().as_deref(), Some("gone"));
+        assert_eq!(expiry().await.as_deref(), Some("gone"));
+    }
     assert_eq!(course.not_copied, ["the index by_name: the transform takes its key attribute name away"]);
 }
 
