@@ -134,9 +134,10 @@ pub async fn check_read(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
     Err(Error::new(
         Kind::Refused,
         format!(
-            "{} files of the export can't be read: {named}{more}; `run resume` reads them again, a run with target.bulk \
-             set to scan does without them",
-            unread.len()
+            "{} of the export can't be read: {named}{more}; `run resume` reads {} again, a run with target.bulk set to scan \
+             does without",
+            if unread.len() == 1 { "a file".to_owned() } else { format!("{} files", unread.len()) },
+            if unread.len() == 1 { "it" } else { "them" },
         ),
     ))
 }

@@ -3,6 +3,7 @@
 mod bulk;
 mod capture;
 mod dry_run;
+mod export;
 mod replay;
 mod whole;
 
