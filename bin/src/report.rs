@@ -1,5 +1,6 @@
 //! What a run came to: words to read, or one JSON object.
 
+pub(crate) mod copied;
 pub(crate) mod counted;
 pub(crate) mod verified;
 
@@ -61,16 +62,14 @@ pub(crate) fn json(summary: &Summary) -> Value {
 impl Report<'_> {
     /// The report as text, a line each.
     pub(crate) fn lines(&self) -> Vec<String> {
-        let Summary { run, status, failure, segments, counts, seconds, .. } = self.summary;
+        let Summary { run, status, segments, counts, seconds, .. } = self.summary;
         let ended = match status {
             Status::Succeeded => "succeeded",
             Status::Failed => "failed",
             Status::Stopped => "was stopped",
         };
         let mut lines = vec![format!("{run} {ended} after {seconds:.1} s")];
-        if let Some(failure) = failure {
-            lines.push(format!("  because     {} ({})", failure.reason, failure.error));
-        }
+        lines.extend(self.because());
         lines.push(format!("  table       {}", self.table));
         lines.push(format!("  segments    {} of {} done", count(segments.succeeded), count(segments.total)));
         lines.push(format!("  items       {} scanned", HumanCount(counts.scanned)));
@@ -85,6 +84,20 @@ impl Report<'_> {
             lines.push(format!("  {:>19} {outcome}", HumanCount(items).to_string()));
         }
         lines.push(format!("  conflicts   {} writes met a change by somebody else", HumanCount(counts.conflicts)));
+        lines.extend(self.rest());
+        lines
+    }
+
+    /// Why it didn't succeed.
+    fn because(&self) -> Option<String> {
+        let failure = self.summary.failure.as_ref()?;
+        Some(format!("  because     {} ({})", failure.reason, failure.error))
+    }
+
+    /// What it took, what failed, and what a person may want to look at.
+    fn rest(&self) -> Vec<String> {
+        let counts = &self.summary.counts;
+        let mut lines = Vec::new();
         lines.push(format!(
             "  units       {:.1} read, {:.1} write; {}",
             counts.read_units,
@@ -150,7 +163,7 @@ impl Report<'_> {
     }
 }
 
-fn count(number: u32) -> HumanCount {
+pub(crate) fn count(number: u32) -> HumanCount {
     HumanCount(number.into())
 }
 

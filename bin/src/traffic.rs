@@ -1,7 +1,7 @@
 //! `--traffic N`: an application that is at work on the source while a rehearsal copies it. It makes, changes, deletes and
-//! makes again, so many writes a second, by a seed: the same ones in every rehearsal of the same table.
+//! makes again, so many writes a second, by a seed.
 //!
-//! It writes one thing after the other, as far as the table's capacity lets it: what it has done is what it counts.
+//! It writes as far as the table's capacity lets it: what it has done is what it counts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,6 +23,8 @@ use crate::errors::CliError;
 const SEED: u64 = 0x5e9e;
 /// Items of the table that it works on: those of a first page, or fewer.
 const ITEMS: i32 = 500;
+/// One writer makes so many a second, one after the other, on a database that has other work as well.
+const WRITES_OF_ONE: u32 = 20;
 /// The attribute that each of its writes gives another number: no two leave an item the same.
 const TOUCHED: &str = "touched";
 
@@ -36,11 +38,11 @@ pub(crate) struct Done {
     pub(crate) throttled: AtomicU64,
 }
 
-/// An application at work.
+/// An application at work: several writers, each on items of its own, so that the writes of an item are in order.
 pub(crate) struct Traffic {
     pub(crate) done: Arc<Done>,
     stop: Arc<AtomicBool>,
-    work: JoinHandle<Result<(Item, Instant), Error>>,
+    writers: Vec<JoinHandle<Result<(Item, Instant), Error>>>,
 }
 
 impl Traffic {
@@ -51,25 +53,39 @@ impl Traffic {
         if items.is_empty() {
             return Err(CliError::usage("--traffic needs a table that is not empty; fill it with --data or --items"));
         }
+        let number = writes.div_ceil(WRITES_OF_ONE).min(items.len() as u32);
         let (done, stop) = (Arc::new(Done::default()), Arc::new(AtomicBool::new(false)));
-        let application = Application {
-            client,
-            table: table.to_owned(),
-            key: key.clone(),
-            random: fastrand::Rng::with_seed(SEED),
-            there: items,
-            gone: Vec::new(),
-            writes: 0,
-            done: done.clone(),
-        };
-        let work = tokio::spawn(application.work(Duration::from_secs(1) / writes, stop.clone()));
-        Ok(Self { done, stop, work })
+        let mut shares = vec![Vec::new(); number as usize];
+        for (at, item) in items.into_iter().enumerate() {
+            shares[at % number as usize].push(item);
+        }
+        let writers = (0..).zip(shares).map(|(nth, there)| {
+            let writer = Writer {
+                client: client.clone(),
+                table: table.to_owned(),
+                key: key.clone(),
+                random: fastrand::Rng::with_seed(SEED + nth),
+                there,
+                gone: Vec::new(),
+                writes: nth,
+                step: number.into(),
+                done: done.clone(),
+            };
+            tokio::spawn(writer.work(Duration::from_secs(1) * number / writes, stop.clone()))
+        });
+        Ok(Self { writers: writers.collect(), done, stop })
     }
 
-    /// Lets it end with an item that it makes, and tells which one, and when.
+    /// Lets it end, each writer with an item that it makes; tells which was the last, and when.
     pub(crate) async fn end(self) -> Result<(Item, Instant), CliError> {
         self.stop.store(true, Ordering::Relaxed);
-        Ok(self.work.await.map_err(|error| CliError::failed(format!("the application of --traffic: {error}")))??)
+        let mut last = None;
+        for writer in self.writers {
+            let of_this =
+                writer.await.map_err(|error| CliError::failed(format!("the application of --traffic: {error}")))??;
+            last = [last, Some(of_this)].into_iter().flatten().max_by_key(|(_, at)| *at);
+        }
+        last.ok_or_else(|| CliError::failed("the application of --traffic has no writer"))
     }
 }
 
@@ -86,18 +102,20 @@ impl Done {
     }
 }
 
-struct Application {
+struct Writer {
     client: Client,
     table: String,
     key: KeySchema,
     random: fastrand::Rng,
     there: Vec<Item>,
     gone: Vec<Item>,
+    /// The number of its last write: no two writers have one in common.
     writes: u64,
+    step: u64,
     done: Arc<Done>,
 }
 
-impl Application {
+impl Writer {
     async fn work(mut self, pause: Duration, stop: Arc<AtomicBool>) -> Result<(Item, Instant), Error> {
         let mut beat = tokio::time::interval(pause);
         beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
@@ -107,7 +125,7 @@ impl Application {
             self.is_written(written)?;
         }
         loop {
-            self.writes += 1;
+            self.writes += self.step;
             let mut item = self.any().clone();
             self.give_new_key(&mut item);
             let made = self.make(item).await;
@@ -133,7 +151,7 @@ impl Application {
 
     /// Six of ten writes change an item, two make one, one deletes one, and one makes one again that was deleted.
     async fn write(&mut self) -> Result<(), Error> {
-        self.writes += 1;
+        self.writes += self.step;
         match self.random.u8(0..10) {
             0 if self.there.len() > 1 => self.delete().await,
             1 if !self.gone.is_empty() => {

@@ -8,7 +8,7 @@ use migration::summary::Summary;
 use crate::args::Output;
 use crate::engine::Left;
 use crate::errors::{CliError, Ended};
-use crate::report::{self, Report, counted, verified};
+use crate::report::{self, Report, copied, counted, verified};
 use crate::show;
 
 /// The report on stdout; with `--output json` the object on stdout, and what it has no place for on stderr.
@@ -25,7 +25,13 @@ pub(crate) fn conclude(
         Job::Verify { .. } => {
             (verified::lines(summary, plan, &left.differences, prices, notes), verified::json(summary, plan))
         }
-        Job::Migrate => (of_migration(summary, plan, left, prices, notes), report::json(summary)),
+        Job::Migrate => {
+            let report = of_migration(summary, plan, left, prices, notes);
+            match plan.definition.target {
+                Some(_) => (copied::lines(&report, plan, left), copied::json(summary, plan, left)),
+                None => (report.lines(), report::json(summary)),
+            }
+        }
     };
     match output {
         Output::Text => show::output(lines.join("\n"))?,
@@ -37,8 +43,14 @@ pub(crate) fn conclude(
     Ok(summary.status.into())
 }
 
-fn of_migration(summary: &Summary, plan: &Plan, left: &Left, prices: &Prices, notes: &[String]) -> Vec<String> {
-    let report = Report {
+fn of_migration<'r>(
+    summary: &'r Summary,
+    plan: &'r Plan,
+    left: &'r Left,
+    prices: &'r Prices,
+    notes: &'r [String],
+) -> Report<'r> {
+    Report {
         summary,
         table: plan.definition.source.table.as_str(),
         raised: left.raised.as_ref(),
@@ -46,8 +58,7 @@ fn of_migration(summary: &Summary, plan: &Plan, left: &Left, prices: &Prices, no
         failures: &left.failures,
         prices,
         notes,
-    };
-    report.lines()
+    }
 }
 
 /// What leads on from a run that did not succeed; `mend` says how a migration is mended there.

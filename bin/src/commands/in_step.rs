@@ -1,12 +1,16 @@
 //! What a rehearsed copy does beside its run and after it: an application writes to the source meanwhile, and once the target
 //! is in step this process goes on carrying changes, until the copy is cut over or somebody ends it.
 
+use std::convert::Infallible;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use indicatif::{HumanCount, HumanDuration};
 use migration::copy::sync::{self, Sync};
-use migration::copy::{Images, current};
+use migration::copy::{Images, books, current};
+use migration::cutover::{self, Mover, Options, Phase};
 use migration::item::Item;
 use migration::plan::{Job, Plan};
 use migration::{Error, Kind, Services};
@@ -14,12 +18,13 @@ use migration::{Error, Kind, Services};
 use crate::errors::CliError;
 use crate::progress::LocalProgress;
 use crate::signals::Signals;
+use crate::traffic::Traffic;
 
 /// Between two looks: nothing leaves this process.
 const LOOK: Duration = Duration::from_millis(250);
 /// Between two lines where there is no terminal to keep one of them up to date.
 const LINE_EVERY: Duration = Duration::from_secs(10);
-/// After this long without the application's last write something is wrong that no waiting mends.
+/// After this long without what was written last something is wrong that no waiting mends.
 const LONGEST: Duration = Duration::from_secs(600);
 
 /// What is wanted of a rehearsal beside the run itself.
@@ -31,71 +36,164 @@ pub(crate) struct Wanted {
     pub(crate) cutover: bool,
 }
 
-/// Whether a run that has succeeded leaves a target that is kept in step.
+/// A copy that this process keeps in step.
+#[derive(Clone, Copy)]
+pub(crate) struct Kept<'k> {
+    pub(crate) services: &'k Services,
+    pub(crate) plan: &'k Plan,
+    pub(crate) progress: &'k LocalProgress,
+}
+
+/// Whether a run leaves a target that is kept in step.
 pub(crate) fn is_kept(plan: &Plan) -> bool {
     let carries = plan.definition.target.as_ref().is_some_and(|target| target.carry.has_changes());
     carries && plan.job == Job::Migrate
 }
 
-/// Carries changes until the copy is cut over or given up, from another terminal, or until somebody ends this process.
-pub(crate) async fn stay(
-    services: &Services,
-    plan: &Plan,
-    progress: &LocalProgress,
-    signals: &mut Signals,
-) -> Result<(), CliError> {
-    let run = &plan.run;
-    progress.say(&format!(
-        "in step: changes go on being carried; `run cutover {run}` from another terminal ends the copy, Ctrl-C ends this \
-         process"
-    ));
-    tokio::select! {
-        ended = until_given_up(services, progress) => Ok(ended?),
-        () = signals.next() => {
-            progress.say("ended; what the source changes from here on is carried by nobody");
-            Ok(())
+impl Kept<'_> {
+    /// Shows how far the changes are once the bulk is over. It doesn't end by itself.
+    pub(crate) async fn look_on(self) -> Infallible {
+        if self.plan.definition.target.is_none() || self.plan.job != Job::Migrate {
+            return std::future::pending().await;
+        }
+        loop {
+            self.progress.still_waits();
+            tokio::time::sleep(LOOK).await;
+            let Ok(course) = books::course(&self.services.ledger, &self.plan.run).await else { continue };
+            let is_carried = course.in_step.is_some() || course.bulk_over.is_some() && !is_kept(self.plan);
+            if is_carried {
+                let compared = HumanCount(self.progress.compared());
+                self.progress.keep(&format!("comparing: {compared} items of both tables"), LINE_EVERY);
+            } else if course.bulk_over.is_some() {
+                self.show().await;
+            }
+        }
+    }
+
+    /// Carries changes until the copy is cut over or given up, from another terminal, or until somebody ends this process. The
+    /// application ends when a cut-over begins: that's what `--before` is for.
+    pub(crate) async fn stay(self, traffic: Option<Traffic>, signals: &mut Signals) -> Result<(), CliError> {
+        let run = &self.plan.run;
+        self.progress.say(&format!(
+            "in step: changes go on being carried; `run cutover {run}` from another terminal ends the copy, Ctrl-C ends \
+             this process"
+        ));
+        tokio::select! {
+            ended = self.until_given_up(traffic) => ended,
+            () = signals.next() => {
+                self.progress.say("ended; what the source changes from here on is carried by nobody");
+                Ok(())
+            }
+        }
+    }
+
+    /// Another run may follow under the same entry: that of the way back.
+    async fn until_given_up(self, mut traffic: Option<Traffic>) -> Result<(), CliError> {
+        let ledger = &self.services.ledger;
+        while current::read(ledger).await?.is_some() {
+            if cutover::read(ledger, &self.plan.run).await?.is_some()
+                && let Some(traffic) = traffic.take()
+            {
+                let done = traffic.done.clone();
+                traffic.end().await?;
+                self.progress
+                    .say(&format!("the cut-over has begun, and the application has stopped: {}", done.words()));
+            }
+            self.show().await;
+            tokio::time::sleep(LOOK).await;
+        }
+        self.progress.say("the copy has ended");
+        Ok(())
+    }
+
+    async fn show(self) {
+        // The next look tells.
+        if let Ok(sync) = sync::check(self.services, &self.plan.run).await {
+            self.progress.keep(&words(&sync), LINE_EVERY);
+        }
+    }
+
+    /// Cuts over, as `run cutover` does it: the application of the rehearsal is what is stopped before. What is worth a line of
+    /// the report goes to `notes`, whether it succeeds or not.
+    pub(crate) async fn cut_over(self, traffic: Option<Traffic>, notes: &mut Vec<String>) -> Result<(), CliError> {
+        let mover = OfRehearsal { kept: self, traffic: Mutex::new(traffic), notes: Mutex::default() };
+        let options = Options { reverse: false, within: LONGEST };
+        let ended = cutover::cut_over(self.services, &self.plan.run, options, &mover).await;
+        notes.append(&mut mover.notes.lock().unwrap_or_else(PoisonError::into_inner));
+        ended?;
+        notes.push("cut over    every change is applied, and nothing is carried any more".into());
+        Ok(())
+    }
+
+    /// Lets the application end, and waits until the target holds what it has written last; the lines of the report.
+    async fn end(self, traffic: Traffic) -> Result<Vec<String>, CliError> {
+        let done = traffic.done.clone();
+        let last = traffic.end().await?;
+        let seconds = self.come_up(last).await?.as_secs_f64();
+        Ok(vec![
+            format!("traffic     {}", done.words()),
+            format!("in step     {seconds:.1} s after the application's last write"),
+        ])
+    }
+
+    /// Waits until the target holds an item as the source has it, and everything else that waits; tells how long that took.
+    async fn come_up(self, (last, at): (Item, Instant)) -> Result<Duration, CliError> {
+        let Some(target) = &self.plan.definition.target else { return Ok(Duration::ZERO) };
+        let images = Images::new(self.plan, &self.services.functions)?;
+        let image = images.of(&last).ok().flatten();
+        loop {
+            let is_there = match &image {
+                Some(image) => {
+                    let key = images.target_key_of(image);
+                    read(&self.services.target, target.table.as_str(), key).await? == *image
+                }
+                None => true,
+            };
+            let sync = sync::check(self.services, &self.plan.run).await?;
+            if is_there && sync.backlog() == 0 {
+                return Ok(at.elapsed());
+            }
+            if at.elapsed() > LONGEST {
+                let waited = HumanDuration(at.elapsed());
+                let found = words(&sync);
+                return Err(CliError::failed(format!(
+                    "the target isn't in step {waited} after the last write: {found}"
+                )));
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 }
 
-/// Another run may follow under the same entry: that of the way back.
-async fn until_given_up(services: &Services, progress: &LocalProgress) -> Result<(), Error> {
-    while let Some(current) = current::read(&services.ledger).await? {
-        progress.keep(&words(&sync::check(services, &current.run).await?), LINE_EVERY);
-        tokio::time::sleep(LOOK).await;
-    }
-    Ok(())
+/// Moves the application of a rehearsal.
+struct OfRehearsal<'k> {
+    kept: Kept<'k>,
+    traffic: Mutex<Option<Traffic>>,
+    notes: Mutex<Vec<String>>,
 }
 
-/// Waits until the target holds what an application has written last, and everything before it; tells how long that took.
-pub(crate) async fn come_up(
-    services: &Services,
-    plan: &Plan,
-    (last, at): (Item, Instant),
-) -> Result<Duration, CliError> {
-    let Some(target) = &plan.definition.target else { return Ok(Duration::ZERO) };
-    let images = Images::new(plan, &services.functions)?;
-    let image = images.of(&last).ok().flatten();
-    loop {
-        let is_there = match &image {
-            Some(image) => read(&services.target, target.table.as_str(), images.target_key_of(image)).await? == *image,
-            None => true,
-        };
-        let sync = sync::check(services, &plan.run).await?;
-        if is_there && sync.backlog() == 0 {
-            return Ok(at.elapsed());
-        }
-        if at.elapsed() > LONGEST {
-            let waited = HumanDuration(at.elapsed());
-            return Err(CliError::failed(format!(
-                "the target isn't in step {waited} after the last write: {}",
-                words(&sync)
-            )));
-        }
-        tokio::time::sleep(LOOK).await;
+#[async_trait]
+impl Mover for OfRehearsal<'_> {
+    async fn before(&self) -> Result<(), Error> {
+        let traffic = self.traffic.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(traffic) = traffic else { return Ok(()) };
+        let notes = self.kept.end(traffic).await.map_err(|error| Error::new(Kind::Refused, error.to_string()))?;
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).extend(notes);
+        Ok(())
+    }
+
+    async fn after(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn enters(&self, _: Phase) {}
+
+    fn sees(&self, sync: &Sync) {
+        self.kept.progress.keep(&words(sync), LINE_EVERY);
     }
 }
 
+/// Nothing where it isn't there, or can't be read just now.
 async fn read(client: &Client, table: &str, key: Item) -> Result<Item, Error> {
     let get = client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
     match get.send().await.map_err(|error| Error::from_sdk("GetItem", error)) {

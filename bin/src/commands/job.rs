@@ -17,7 +17,7 @@ use migration::{Carrier, Ledger, Services, Stop, control, local, summary};
 
 use crate::args::Output;
 use crate::commands::conclude::{conclude, to_go_on};
-use crate::commands::in_step::{self, Wanted};
+use crate::commands::in_step::{self, Kept, Wanted};
 use crate::engine::direct;
 use crate::engine::endpoint::Endpoint;
 use crate::engine::rehearsal;
@@ -75,6 +75,7 @@ impl Job {
         if let (Some(database), true) = (&self.clients.database, carrying.carrier.is_some()) {
             rehearsal::register(database, &carrying);
         }
+        let kept = Kept { services: &carrying, plan: &self.plan, progress: &progress };
         let traffic = self.traffic().await?;
         let objects = Objects(database.object_store());
         let ran = tokio::select! {
@@ -83,21 +84,24 @@ impl Job {
                 progress.finish();
                 return Err(self.ended_at_once());
             }
-        };
-        let ran = ran.map_err(CliError::from);
-        let is_kept = in_step::is_kept(&self.plan) && ran.as_ref().is_ok_and(|ran| ran.status == Status::Succeeded);
-        if is_kept && !self.wanted.cutover {
-            let ended = self.report(&ran?, Vec::new()).await?;
-            in_step::stay(&carrying, &self.plan, &progress, &mut signals).await?;
-            progress.finish();
-            return Ok(ended);
-        }
-        let notes = match traffic {
-            Some(traffic) => self.end_of_traffic(traffic, &carrying, is_kept).await?,
-            None => Vec::new(),
+            never = kept.look_on() => match never {},
         };
         progress.finish();
-        self.report(&ran?, notes).await
+        let summary = ran?;
+        if summary.status != Status::Succeeded || !in_step::is_kept(&self.plan) {
+            return self.report(&summary, Vec::new()).await;
+        }
+        if self.wanted.cutover {
+            let mut notes = Vec::new();
+            let cut_over = kept.cut_over(traffic, &mut notes).await;
+            progress.finish();
+            let ended = self.report(&summary, notes).await?;
+            return cut_over.map(|()| ended);
+        }
+        let ended = self.report(&summary, Vec::new()).await?;
+        kept.stay(traffic, &mut signals).await?;
+        progress.finish();
+        Ok(ended)
     }
 
     async fn report(&self, summary: &Summary, more: Vec<String>) -> Result<Ended, CliError> {
@@ -112,23 +116,6 @@ impl Job {
     async fn traffic(&self) -> Result<Option<Traffic>, CliError> {
         let (Some(writes), Some(database)) = (self.wanted.traffic, &self.clients.database) else { return Ok(None) };
         Ok(Some(Traffic::begin(database.client(), &self.table.name, &self.plan.key, writes).await?))
-    }
-
-    /// What the application has done, and how soon the target was in step after it.
-    async fn end_of_traffic(
-        &self,
-        traffic: Traffic,
-        services: &Services,
-        is_kept: bool,
-    ) -> Result<Vec<String>, CliError> {
-        let done = traffic.done.clone();
-        let last = traffic.end().await?;
-        let mut notes = vec![format!("traffic     {}", done.words())];
-        if is_kept {
-            let seconds = in_step::come_up(services, &self.plan, last).await?.as_secs_f64();
-            notes.push(format!("in step     {seconds:.1} s after the application's last write"));
-        }
-        Ok(notes)
     }
 
     async fn services(&self, carrier: Option<Carrier>) -> Services {

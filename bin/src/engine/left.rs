@@ -1,6 +1,7 @@
 //! What a run leaves: read from its ledger and its table once it has ended.
 
 use aws_sdk_dynamodb::Client;
+use migration::copy::notes;
 use migration::failures::{self, FailedItem};
 use migration::plan::RunId;
 use migration::prewarm::{self, Raised};
@@ -18,6 +19,8 @@ pub(crate) struct Left {
     pub(crate) summary: Option<Summary>,
     pub(crate) failures: Vec<FailedItem>,
     pub(crate) differences: Vec<Difference>,
+    /// Changes that a copy has applied; one that came twice counts twice.
+    pub(crate) applied: u64,
     pub(crate) raised: Option<Raised>,
     /// Nothing where it is gone, as the temporary database of a rehearsal is.
     pub(crate) table: Option<Table>,
@@ -39,6 +42,7 @@ impl Left {
             summary: summary::read(ledger, run).await?,
             failures: failures::list(ledger, run, LISTED_FAILURES).await?,
             differences: verify::differences(ledger, run, LISTED_FAILURES).await?,
+            applied: notes::applied(ledger, run).await?.iter().map(|carried| carried.changes).sum(),
             raised: prewarm::raised_by(ledger, run).await?,
             table: None,
         })

@@ -13,10 +13,11 @@ use crate::progress::{Lately, Phase, Progress, Rates, Snapshot};
 pub(crate) struct LocalProgress {
     progress: Progress,
     segments: u32,
-    started: Instant,
     /// What earlier attempts have done.
     before: Counts,
-    so_far: Mutex<(SoFar, Lately)>,
+    so_far: Mutex<(SoFar, Lately, Instant)>,
+    /// Items that were compared, once the pages are those of a copy's second pass.
+    compared: Mutex<Option<u64>>,
 }
 
 impl LocalProgress {
@@ -25,14 +26,29 @@ impl LocalProgress {
         Self {
             progress: Progress::new(plan, so_far.counts.scanned),
             segments: plan.definition.segments.get(),
-            started: Instant::now(),
             before: so_far.counts,
-            so_far: Mutex::new((so_far, lately)),
+            so_far: Mutex::new((so_far, lately, Instant::now())),
+            compared: Mutex::default(),
         }
     }
 
     pub(crate) fn finish(&self) {
         self.progress.finish();
+    }
+
+    /// What comes before the first page is no time of it: a copy waits for its capture, and for its export.
+    pub(crate) fn still_waits(&self) {
+        let mut held = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
+        let (so_far, _, began) = &mut *held;
+        if so_far.counts == self.before {
+            *began = Instant::now();
+            self.progress.begin_at(so_far.counts.scanned);
+        }
+    }
+
+    /// The pages from here on are compared, not carried; tells how many items were so far.
+    pub(crate) fn compared(&self) -> u64 {
+        *self.compared.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default()
     }
 
     /// Keeps one line up to date after the items are done; where there is no terminal, so often at most.
@@ -47,9 +63,13 @@ impl LocalProgress {
 
 impl Observer for LocalProgress {
     fn page(&self, _segment: u32, counts: &Counts, done: bool) {
+        if let Some(compared) = &mut *self.compared.lock().unwrap_or_else(PoisonError::into_inner) {
+            *compared += counts.scanned;
+            return;
+        }
         // Held while it is shown: a line never tells of less than the one before.
         let mut held = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
-        let (so_far, lately) = &mut *held;
+        let (so_far, lately, began) = &mut *held;
         so_far.counts += *counts;
         so_far.segments_done += u32::from(done);
         self.progress.show(&Snapshot {
@@ -57,7 +77,7 @@ impl Observer for LocalProgress {
             counts: so_far.counts,
             segments_done: so_far.segments_done,
             segments: self.segments,
-            rates: Rates::between(&self.before, &so_far.counts, self.started.elapsed()),
+            rates: Rates::between(&self.before, &so_far.counts, began.elapsed()),
             waits_for: lately.waits_for(&so_far.counts),
             children: None,
         });
