@@ -87,6 +87,11 @@ impl Canned {
         *self.0.requests.lock().expect("nobody panicked").entry(operation.clone()).or_default() += 1;
         match operation.as_str() {
             "BatchWriteItem" => json!({ "ConsumedCapacity": [{ "CapacityUnits": 25.0, "TableName": "films" }] }),
+            "BatchExecuteStatement" => {
+                let statements = body["Statements"].as_array().expect("a batch has statements");
+                let responses = vec![json!({ "TableName": "films" }); statements.len()];
+                json!({ "ConsumedCapacity": [{ "CapacityUnits": 25.0, "TableName": "films" }], "Responses": responses })
+            }
             "SendMessageBatch" => {
                 let entries = body["Entries"].as_array().expect("a batch has entries");
                 let sent =

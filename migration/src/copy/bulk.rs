@@ -1,19 +1,14 @@
 //! The bulk of a copy: items as they are read become images in the target. What they come to is counted as in place: written,
 //! unchanged where it stood there already, filtered where the transform leaves it out, failed.
 //!
-//! Where no two items can have one place and nobody else writes to the target, images go in batches of 25 (`batches`);
-//! otherwise each is put on the condition that nothing of another item stands there.
+//! Images go in batches of 25, which only create where two items can have one place, or somebody else writes to the target.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use futures_util::{StreamExt, stream};
-
+use crate::copy::batches::Batches;
 use crate::copy::change::{Change, What};
 use crate::copy::image::Images;
 use crate::copy::put::{MAX_CONFLICTS, Placed, Spent, Tables};
 use crate::copy::way::Way;
 use crate::copy::{batches, queue};
-use crate::definition::Target;
 use crate::error::Error;
 use crate::item::Item;
 use crate::item::json::item_to_json;
@@ -22,9 +17,6 @@ use crate::plan::Plan;
 use crate::services::Services;
 use crate::transform::Failure;
 use crate::write::{Outcome, Page, Written};
-
-/// Writes that one worker has under way; as in place.
-const WRITES_IN_FLIGHT: usize = 16;
 
 /// An image that is to be written.
 pub(super) struct Image {
@@ -44,19 +36,15 @@ pub(crate) async fn page(services: &Services, plan: &Plan, images: &Images, pace
         way: Way::Paced(pace),
         only_creates: target.written_by_others,
     };
-    let mut page = match is_free_of_collisions(images, target) {
-        true => in_batches(&tables, pace, items).await,
-        false => one_by_one(&tables, items).await,
-    };
+    // Where the target's key keeps items apart, what stands there is an older image of the same item.
+    let overwrites = images.origin().is_in_key() && !target.written_by_others;
+    let batches = if overwrites { Batches::Overwrite } else { Batches::Create };
+    let mut page = write(&tables, pace, batches, items).await;
     page.sort_unstable_by_key(|(at, ..)| *at);
     page
 }
 
-fn is_free_of_collisions(images: &Images, target: &Target) -> bool {
-    images.origin().is_in_key() && !target.written_by_others
-}
-
-async fn in_batches(tables: &Tables<'_>, pace: &Pace<'_>, items: Vec<Item>) -> Page {
+async fn write(tables: &Tables<'_>, pace: &Pace<'_>, batches: Batches, items: Vec<Item>) -> Page {
     let (mut page, mut wanted) = (Page::new(), Vec::with_capacity(items.len()));
     for (at, item) in items.into_iter().enumerate() {
         // Of a page that needs no writes all images would be made in one go.
@@ -68,38 +56,25 @@ async fn in_batches(tables: &Tables<'_>, pace: &Pace<'_>, items: Vec<Item>) -> P
             Err(failure) => page.push((at, source_key, Ok(Written::of(Outcome::Failed(failure))))),
         }
     }
-    page.extend(batches::write(tables, pace, wanted).await);
+    page.extend(batches::write(tables, pace, batches, wanted).await);
     page
 }
 
-async fn one_by_one(tables: &Tables<'_>, items: Vec<Item>) -> Page {
-    // An error ends the page, but not the writes that are under way: they finish first.
-    let halted = AtomicBool::new(false);
-    let outcomes = stream::iter(items.into_iter().enumerate()).map(async |(at, item)| {
-        if halted.load(Ordering::Relaxed) {
-            return None;
-        }
-        let source_key = tables.images.source_key_of(&item);
-        let written = carry(tables, &source_key, item).await;
-        halted.fetch_or(written.is_err(), Ordering::Relaxed);
-        Some((at, source_key, written))
-    });
-    outcomes.buffer_unordered(WRITES_IN_FLIGHT).filter_map(std::future::ready).collect().await
-}
-
-/// Takes one item to its outcome: while it changes, as it is then.
-async fn carry(tables: &Tables<'_>, source_key: &Item, mut item: Item) -> Result<Written, Error> {
+/// Takes one image to its outcome: while its item changes, as it is then.
+pub(super) async fn settle(tables: &Tables<'_>, source_key: &Item, mut image: Item) -> Result<Written, Error> {
     let mut spent = Spent::default();
     while spent.conflicts < MAX_CONFLICTS {
-        let image = match tables.images.of(&item) {
+        let now = match tables.put(source_key, &image, &mut spent).await? {
+            Placed::Written => return Ok(spent.with(Outcome::Written)),
+            Placed::Unchanged => return Ok(spent.with(Outcome::Unchanged)),
+            Placed::Refused(failure) => return Ok(spent.with(Outcome::Failed(failure))),
+            Placed::Moved(None) => return Ok(spent.with(Outcome::Gone)),
+            Placed::Moved(Some(now)) => now,
+        };
+        image = match tables.images.of(&now) {
             Ok(Some(image)) => image,
             Ok(None) => return Ok(spent.with(Outcome::Filtered)),
             Err(failure) => return Ok(spent.with(Outcome::Failed(failure))),
-        };
-        item = match tables.put(source_key, &image, &mut spent).await? {
-            Placed::Moved(Some(now)) => now,
-            Placed::Moved(None) => return Ok(spent.with(Outcome::Gone)),
-            placed => return Ok(spent.with(outcome_of(placed))),
         };
     }
     let reason = format!("somebody else changed the item {MAX_CONFLICTS} times while it was being copied");
@@ -138,16 +113,6 @@ async fn refresh(services: &Services, plan: &Plan, source_key: &Item) -> Result<
     let mut change = Change { run: plan.run.clone(), event: String::new(), at, key, what };
     change.event = format!("retry-{}-{}", at.as_nanosecond(), &change.group()[..32]);
     queue::send(services.carrier()?, &change).await
-}
-
-/// What became of an image, where its item belongs where it was put.
-pub(super) fn outcome_of(placed: Placed) -> Outcome {
-    match placed {
-        Placed::Written => Outcome::Written,
-        Placed::Unchanged => Outcome::Unchanged,
-        Placed::Moved(_) => Outcome::Gone,
-        Placed::Refused(failure) => Outcome::Failed(failure),
-    }
 }
 
 impl Spent {

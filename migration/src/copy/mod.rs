@@ -12,6 +12,7 @@ pub mod change;
 pub(crate) mod check;
 pub mod current;
 mod image;
+mod insert;
 pub mod mapping;
 pub(crate) mod message;
 pub mod notes;

@@ -98,6 +98,48 @@ async fn two_items_with_one_place_are_reported_with_both_keys() {
     }
 }
 
+/// Where two items may have one place, a batch only creates: 25 to a request all the same, and no value in its words.
+#[tokio::test]
+async fn computed_keys_are_carried_in_batches_that_only_create() {
+    let items = (0..110).map(|at| named(&format!("{at:03}"), &format!("name {at}"))).collect();
+    let mut copy = Copy::new(items, "name", BY_NAME).await;
+    let batches = Arc::new(Recorder { operation: "BatchExecuteStatement", seen: Mutex::default() });
+    copy.world.tap = Some(batches.clone());
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    assert_eq!(copy.target().await, copy.world.items().await);
+    let seen = batches.seen.lock().unwrap();
+    assert!(seen.len() <= 9, "{}", seen.len());
+    let first = &seen[0]["Statements"][0];
+    assert!(first["Statement"].as_str().unwrap().starts_with("INSERT INTO \"others\" VALUE {"), "{first}");
+    assert!(!first["Statement"].as_str().unwrap().contains("name "), "{first}");
+}
+
+/// The first batch is carried out, and its answer lost: what it wrote is there, and is ours.
+#[tokio::test]
+async fn a_lost_answer_is_no_collision() {
+    struct Lost(AtomicUsize);
+    #[async_trait]
+    impl Tap for Lost {
+        async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+            let is_first = request.operation == "BatchExecuteStatement" && self.0.fetch_add(1, Ordering::Relaxed) == 0;
+            let answer = forward.await;
+            match is_first {
+                true => Ok(HttpResponse::new(500.try_into().unwrap(), "{}".into())),
+                false => answer,
+            }
+        }
+    }
+    let items = (0..40).map(|at| named(&format!("{at:03}"), &format!("name {at}"))).collect();
+    let mut copy = Copy::new(items, "name", BY_NAME).await;
+    copy.world.tap = Some(Arc::new(Lost(AtomicUsize::new(0))));
+    let services = copy.begun(None).await;
+    copy.work(&services).await.unwrap();
+    assert_eq!(copy.target().await, copy.world.items().await);
+    let counts = migration::summary::so_far(&copy.world.ledger, &copy.plan.run).await.unwrap().counts;
+    assert_eq!((counts.written + counts.unchanged, counts.failed), (40, 0));
+}
+
 /// An image whose item has gone, or has moved, isn't in the way of one that belongs there.
 #[tokio::test]
 async fn a_place_that_an_item_has_left_is_taken() {
