@@ -1,5 +1,6 @@
 //! Flags as they are typed.
 
+mod copies;
 mod reading;
 mod rehearsal;
 
@@ -10,6 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use migration::definition::{Percentage, TableName, TotalSegments};
 
+pub(crate) use copies::{ChangesArgs, CutoverArgs};
 pub(crate) use reading::{CountArgs, ReadingArgs, VerifyArgs};
 pub(crate) use rehearsal::RehearsalArgs;
 
@@ -56,6 +58,11 @@ pub(crate) enum Command {
     /// Write what differed when a run's tables were compared last to stdout, a JSON object a line: keys and names of
     /// attributes
     Differences(RunArgs),
+    /// Move the application of a copy from the source to the target, once nothing is left behind: refuses until then, and says
+    /// why
+    Cutover(CutoverArgs),
+    /// Write the changes of a copy that could not be applied to stdout, a JSON object a line: key, event, reason
+    Changes(ChangesArgs),
     /// Serve an embedded database on 127.0.0.1, for any AWS client
     Serve(ServeArgs),
     /// Write a table's items to stdout as DynamoDB JSON, one {"Item":{...}} a line
@@ -73,6 +80,8 @@ impl Command {
             | Self::GoOn(run)
             | Self::Resume(ResumeArgs { run, .. })
             | Self::Retry(RetryArgs { run, .. })
+            | Self::Cutover(CutoverArgs { run, .. })
+            | Self::Changes(ChangesArgs { run, .. })
             | Self::Restore(run)
             | Self::Failures(run)
             | Self::Differences(run) => Some(Some(&run.run)),

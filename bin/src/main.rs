@@ -19,8 +19,8 @@ use clap::Parser;
 
 use crate::args::{Args, Command};
 use crate::commands::{
-    control, count, differences, export, failures, migrate, raised, restore, resume, retry, serve, status, stop,
-    verify, watch,
+    changes, control, count, cutover, differences, export, failures, migrate, raised, restore, resume, retry, serve,
+    status, stop, verify, watch,
 };
 use crate::errors::{CliError, Ended};
 
@@ -54,6 +54,8 @@ async fn carry_out(args: Args) -> Result<Ended, CliError> {
         Command::Count(args) => count::count(args).await,
         Command::Verify(args) => verify::verify(args).await,
         Command::Differences(args) => differences::differences(args).await,
+        Command::Cutover(args) => cutover::cutover(args).await,
+        Command::Changes(args) => changes::changes(args).await,
         Command::Serve(args) => serve::serve(args).await,
         Command::Export(args) => export::export(args).await,
     }

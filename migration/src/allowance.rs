@@ -33,7 +33,7 @@ impl Allowance {
     pub(crate) async fn of_run(services: &Services, plan: &Plan, source: &Table) -> Result<Self, Error> {
         let budget = plan.definition.budget;
         let Some(target) = &plan.definition.target else { return Ok(Self::of(source, source, budget)) };
-        match Table::describe(&services.target, target.table.as_str()).await {
+        match Table::describe(services.target_of(plan), target.table.as_str()).await {
             Ok(target) => Ok(Self::of(source, &target, budget)),
             Err(error) if error.kind() == Kind::NotFound && target.create => Ok(Self::of(source, source, budget)),
             Err(error) => Err(error),

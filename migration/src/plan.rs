@@ -332,6 +332,12 @@ impl Plan {
         self.children.min(MAX_CHILDREN / 2)
     }
 
+    /// Whether it is the way back of a copy, or compares what that carries: its source is the copy's target.
+    pub fn is_back(&self) -> bool {
+        let run = self.of.as_ref().map_or(&self.run, |of| &of.run);
+        run.forth() != *run
+    }
+
     /// Whether it compares the two tables, or what is left to do in place.
     pub fn is_verified(&self) -> bool {
         match self.job {

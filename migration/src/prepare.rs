@@ -65,13 +65,18 @@ pub struct CopySteps {
 
 /// Checks that the plan still fits the table, and writes it to the ledger.
 pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared, Error> {
-    if services.deployed.as_ref().is_some_and(|deployed| *deployed != plan.definition.digest()) {
+    // Of a way back the copy's own migration was deployed.
+    let deployed_with = match &plan.of {
+        Some(of) if plan.is_back() => services.plan(&of.run.forth()).await?.definition.digest(),
+        _ => plan.definition.digest(),
+    };
+    if services.deployed.as_ref().is_some_and(|deployed| *deployed != deployed_with) {
         return Err(Error::invalid(format!(
             "the migration {} is not as it was deployed; deploy it with `infra -- deploy`, and run it anew",
             plan.definition.migration
         )));
     }
-    let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
+    let table = Table::describe(services.source_of(&plan), plan.definition.source.table.as_str()).await?;
     table.check(&plan.definition)?;
     if table.key != plan.key {
         return Err(Error::invalid(format!("the key of table {} is not the plan's; plan the run anew", table.name)));
@@ -84,7 +89,7 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         check::check(services, &plan, &table, target).await?;
     }
     begin(&services.ledger, &plan).await?;
-    verify::begin(&services.ledger, &plan).await?;
+    verify::begin(services, &plan).await?;
     Allowance::of_run(services, &plan, &table).await?.put(&services.ledger, &plan.run).await?;
     let children = match plan.scope {
         Scope::Segments => plan.shuffled_children(),

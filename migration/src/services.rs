@@ -86,6 +86,9 @@ pub struct Wiring {
 pub trait Observer: Send + Sync {
     /// A page's outcomes are durable; `done` when it was its segment's last.
     fn page(&self, segment: u32, counts: &Counts, done: bool);
+
+    /// So many more items of a copy's two tables were compared.
+    fn compared(&self, _items: u64) {}
 }
 
 /// Nobody looks on.
@@ -156,11 +159,14 @@ impl Services {
         }
     }
 
-    /// The same for the way back of a copy: its target is the source.
-    pub(crate) fn turned(&self) -> Self {
-        let ledger = self.ledger.clone();
-        let turned = Self::new(self.target.clone(), None, ledger, self.functions.clone(), self.clock);
-        Self { target: self.source.clone(), carrier: self.carrier.clone(), ..turned }
+    /// The DynamoDB of a plan's source: on the way back of a copy that is the copy's target.
+    pub(crate) fn source_of(&self, plan: &Plan) -> &Client {
+        if plan.is_back() { &self.target } else { &self.source }
+    }
+
+    /// That of its target, likewise.
+    pub(crate) fn target_of(&self, plan: &Plan) -> &Client {
+        if plan.is_back() { &self.source } else { &self.target }
     }
 
     /// What a copy is carried by.

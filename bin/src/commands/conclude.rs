@@ -6,6 +6,7 @@ use migration::plan::{Job, Plan};
 use migration::summary::Summary;
 
 use crate::args::Output;
+use crate::commands::copy_status;
 use crate::engine::Left;
 use crate::errors::{CliError, Ended};
 use crate::report::{self, Report, copied, counted, verified};
@@ -33,6 +34,11 @@ pub(crate) fn conclude(
             }
         }
     };
+    let (mut lines, mut object) = (lines, object);
+    if let Some(copy) = &left.copy {
+        lines.extend(copy_status::lines(copy).iter().map(|line| format!("  {line}")));
+        object["copy"] = copy_status::object(copy);
+    }
     match output {
         Output::Text => show::output(lines.join("\n"))?,
         Output::Json => {

@@ -62,7 +62,7 @@ impl Kept<'_> {
             let Ok(course) = books::course(&self.services.ledger, &self.plan.run).await else { continue };
             let is_carried = course.in_step.is_some() || course.bulk_over.is_some() && !is_kept(self.plan);
             if is_carried {
-                let compared = HumanCount(self.progress.compared());
+                let compared = HumanCount(self.progress.compared_items());
                 self.progress.keep(&format!("comparing: {compared} items of both tables"), LINE_EVERY);
             } else if course.bulk_over.is_some() {
                 self.show().await;

@@ -1,8 +1,12 @@
 //! A file for each command, and what some of them share.
 
+pub(crate) mod changes;
 pub(crate) mod conclude;
 pub(crate) mod control;
+pub(crate) mod copies;
+pub(crate) mod copy_status;
 pub(crate) mod count;
+pub(crate) mod cutover;
 pub(crate) mod deployed;
 pub(crate) mod deployed_again;
 pub(crate) mod deployed_report;

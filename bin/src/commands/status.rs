@@ -4,17 +4,19 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 use migration::control::{self, Control};
 use migration::cost::Prices;
-use migration::plan::Plan;
+use migration::cutover::Look;
+use migration::plan::{self, Plan};
 use migration::prewarm::{self, Raised};
 use migration::summary::{self, Segments, SoFar, Status, Summary};
 use migration::{Counts, Ledger};
 use serde_json::{Value, json};
 
 use crate::args::{Output, SomeRunArgs};
-use crate::commands::deployed_report;
+use crate::commands::conclude::conclude;
 use crate::commands::which::{self, Which};
+use crate::commands::{copies, copy_status, deployed_report};
 use crate::engine::step_functions::Deployed;
-use crate::engine::{Left, LocalLedger};
+use crate::engine::{Left, LocalLedger, rehearsal};
 use crate::errors::{CliError, Ended};
 use crate::progress::{Phase, Rates};
 use crate::{report, show};
@@ -31,6 +33,19 @@ pub(crate) async fn status(args: SomeRunArgs) -> Result<Ended, CliError> {
 
 /// A run of this folder, through the process that works on it.
 async fn under_way(ledger: &Ledger, plan: &Plan, output: Output) -> Result<(), CliError> {
+    let copy = match rehearsal::reach(&plan.run).await? {
+        Some(clients) => copies::seen(plan, &clients, ledger).await,
+        None => None,
+    };
+    if plan.is_back() {
+        return way_back(plan, copy, "another process of this machine").show(plan, output);
+    }
+    let ended = summary::read(ledger, &plan.run).await?.filter(|summary| summary.attempt == plan.attempt);
+    if let Some(summary) = ended {
+        // Its process goes on carrying changes.
+        let left = Left { copy, ..Left::in_ledger(ledger, &plan.run).await? };
+        return conclude(&summary, plan, &left, &Prices::built_in()?, &[], output).map(drop);
+    }
     let so_far = summary::of_plan(ledger, plan).await?;
     let phase = Phase::by_the_ledger(&so_far);
     let rates = rates(plan.started, &so_far);
@@ -41,6 +56,7 @@ async fn under_way(ledger: &Ledger, plan: &Plan, output: Output) -> Result<(), C
         more: vec![words(&rates), asked(ledger, plan).await?],
         object: json!({ "phase": phase, "rates": rates }),
         so_far,
+        copy,
     };
     seen.show(plan, output)
 }
@@ -57,15 +73,24 @@ async fn of_local(ledger: &LocalLedger, plan: &Plan, output: Output) -> Result<(
         title: format!("was cut off before its end; `run resume {}` goes on", plan.run),
         more: vec![format!("ledger      {}", ledger.file.display())],
         object: json!({}),
+        copy: None,
     };
     seen.show(plan, output)
 }
 
 async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result<(), CliError> {
+    if plan.is_back() {
+        let (ledger, forth) = (deployed.ledger(), plan.run.forth());
+        let copy = plan::read(&ledger, &forth).await?;
+        let clients = deployed.clients(copy.as_ref().unwrap_or(plan)).await;
+        return way_back(plan, copies::seen(plan, &clients, &ledger).await, &deployed.stack.name).show(plan, output);
+    }
     let look = deployed.look(plan, &mut Default::default()).await?;
+    let copy = copies::seen(plan, &deployed.clients(plan).await, &deployed.ledger()).await;
     if !look.execution.is_running() {
         let table = plan.definition.source.table.as_str();
         let left = Left::read(&deployed.aws.dynamodb, &deployed.ledger(), &plan.run, table).await?;
+        let left = Left { copy, ..left };
         return deployed_report::report(deployed, plan, &look, &left, &Prices::built_in()?, output).map(drop);
     }
     // Since the Map began, or, where Step Functions doesn't tell when that was, since the run did.
@@ -88,8 +113,26 @@ async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result
             "execution": deployed.execution_arn(plan).to_string(),
             "stack": stack.name,
         }),
+        copy,
     };
     seen.show(plan, output)
+}
+
+/// The way back of a copy has no run of its own: it only carries changes.
+fn way_back(plan: &Plan, copy: Option<Look>, place: &str) -> Seen {
+    Seen {
+        so_far: SoFar::default(),
+        raised: None,
+        state: "carrying",
+        title: format!(
+            "is the way back of {}, since {}: changes are carried in {place}",
+            plan.run.forth(),
+            plan.started
+        ),
+        more: Vec::new(),
+        object: json!({ "phase": "carrying" }),
+        copy,
+    }
 }
 
 /// A run that has no report, at one moment.
@@ -102,6 +145,7 @@ struct Seen {
     /// Further lines, and further fields of the object.
     more: Vec<String>,
     object: Value,
+    copy: Option<Look>,
 }
 
 impl Seen {
@@ -113,6 +157,12 @@ impl Seen {
     }
 
     fn lines(&self, plan: &Plan) -> Vec<String> {
+        if plan.is_back() {
+            let target = plan.definition.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default();
+            let copy = self.copy.iter().flat_map(copy_status::lines).map(|line| format!("  {line}"));
+            let tables = format!("  tables      {} to {target}", plan.definition.source.table);
+            return [format!("{} {}", plan.run, self.title), tables].into_iter().chain(copy).collect();
+        }
         let Counts { scanned, written, deleted, unchanged, filtered, gone, failed, .. } = self.so_far.counts;
         let items = [
             (scanned, "scanned"),
@@ -140,7 +190,8 @@ impl Seen {
             format!("  capacity    {capacity}; {}", report::throttled(&self.so_far.counts, &self.so_far.limits)),
         ];
         lines.extend(report::waited(&self.so_far.counts.waits).map(|waited| format!("  {waited}")));
-        lines.extend(self.more.iter().map(|line| format!("  {line}")));
+        let copy = self.copy.iter().flat_map(copy_status::lines);
+        lines.extend(copy.chain(self.more.iter().cloned()).map(|line| format!("  {line}")));
         lines
     }
 
@@ -162,6 +213,9 @@ impl Seen {
         let mut object = report::json(&summary);
         object["status"] = self.state.into();
         object["capacity"]["raised"] = self.raised.as_ref().is_some_and(|raised| !raised.restored).into();
+        if let Some(copy) = &self.copy {
+            object["copy"] = copy_status::object(copy);
+        }
         if let (Value::Object(object), Value::Object(more)) = (&mut object, &self.object) {
             object.extend(more.clone());
         }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use migration::definition::{Definition, Target};
-use migration::plan::{Job as What, OfCopy, Plan, RunId};
+use migration::plan::{self, Job as What, OfCopy, Plan, RunId};
 use migration::table::Table;
 use migration::{Ledger, cutover, verify};
 
@@ -65,8 +65,12 @@ async fn of_run(run: &RunId, args: VerifyArgs) -> Result<Ended, CliError> {
             here(&ledger, clients, *plan, changes, args).await
         }
         Which::Deployed { deployed, plan, target } => {
-            deployed.check_same(&plan)?;
-            let clients = Clients::of_one(deployed.aws.dynamodb.clone());
+            // Of a way back the copy's own migration was deployed.
+            let copy = plan::read(&deployed.ledger(), &plan.run.forth()).await?;
+            let copy = copy.as_ref().unwrap_or(&plan);
+            deployed.check_same(copy)?;
+            let clients = deployed.clients(copy).await;
+            let clients = if plan.is_back() { clients.turned() } else { clients };
             let (source, target_table) = described(&clients, &plan).await?;
             let changes = cutover::is_carried(&deployed.ledger(), &plan.run).await?;
             let plan = of_plan(*plan, &args, changes, Tables { source: &source, target: target_table.as_ref() })?;

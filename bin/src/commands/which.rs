@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::args::{DeployedArgs, Output, RunArgs, SomeRunArgs};
 use crate::commands::conclude::conclude;
+use crate::commands::copies;
 use crate::engine::choice::nothing_deployed;
 use crate::engine::step_functions::{Deployed, Target};
 use crate::engine::{Clients, Left, LocalLedger, direct, endpoint, local};
@@ -151,8 +152,9 @@ pub(crate) async fn report_of_local(
     let left = if is_gone {
         Left::in_ledger(&ledger.ledger, &plan.run).await?
     } else {
-        let client = connect(plan, "looks at").await?.source;
-        Left::read(&client, &ledger.ledger, &plan.run, table.as_str()).await?
+        let clients = connect(plan, "looks at").await?;
+        let copy = copies::seen(plan, &clients, &ledger.ledger).await;
+        Left { copy, ..Left::read(&clients.source, &ledger.ledger, &plan.run, table.as_str()).await? }
     };
     conclude(&summary, plan, &left, prices, &[format!("ledger      {}", ledger.file.display())], output)
 }

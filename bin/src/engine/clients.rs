@@ -23,6 +23,11 @@ impl Clients {
         Self { target: client.clone(), source: client, database: None, carrier: None }
     }
 
+    /// Those of a copy's way back.
+    pub(crate) fn turned(self) -> Self {
+        Self { source: self.target, target: self.source, ..self }
+    }
+
     /// Where they are in an embedded database.
     pub(crate) fn embedded(database: Embedded) -> Self {
         let client = Client::from_conf(migration::client_config(database.client_builder()).build());

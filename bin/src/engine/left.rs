@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::Client;
 use migration::copy::notes;
+use migration::cutover::Look;
 use migration::failures::{self, FailedItem};
 use migration::plan::RunId;
 use migration::prewarm::{self, Raised};
@@ -22,6 +23,8 @@ pub(crate) struct Left {
     /// Changes that a copy has applied; one that came twice counts twice.
     pub(crate) applied: u64,
     pub(crate) raised: Option<Raised>,
+    /// How its copy stands, where somebody has looked.
+    pub(crate) copy: Option<Look>,
     /// Nothing where it is gone, as the temporary database of a rehearsal is.
     pub(crate) table: Option<Table>,
 }
@@ -44,6 +47,7 @@ impl Left {
             differences: verify::differences(ledger, run, LISTED_FAILURES).await?,
             applied: notes::applied(ledger, run).await?.iter().map(|carried| carried.changes).sum(),
             raised: prewarm::raised_by(ledger, run).await?,
+            copy: None,
             table: None,
         })
     }

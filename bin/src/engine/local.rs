@@ -37,7 +37,7 @@ pub(crate) async fn new_ledger(run: &RunId) -> Result<LocalLedger, CliError> {
 
 /// Whether a run has its ledger in this folder.
 pub(crate) fn has_ledger(run: &RunId) -> Result<bool, CliError> {
-    Ok(known_runs()?.contains(&run.to_string()))
+    Ok(known_runs()?.contains(&run.forth().to_string()))
 }
 
 /// What to say of a run that is neither here nor deployed.
@@ -88,7 +88,7 @@ fn known_runs() -> Result<Vec<String>, CliError> {
     Ok(runs)
 }
 
-/// A run's file of this sort.
+/// A run's file of this sort. A copy's way back has the copy's.
 pub(crate) fn beside(run: &RunId, extension: &str) -> PathBuf {
-    PathBuf::from(FOLDER).join(format!("{run}{extension}"))
+    PathBuf::from(FOLDER).join(format!("{}{extension}", run.forth()))
 }

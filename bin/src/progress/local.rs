@@ -1,5 +1,6 @@
 //! Snapshots of a run in this process: its workers tell of every page.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,8 +17,8 @@ pub(crate) struct LocalProgress {
     /// What earlier attempts have done.
     before: Counts,
     so_far: Mutex<(SoFar, Lately, Instant)>,
-    /// Items that were compared, once the pages are those of a copy's second pass.
-    compared: Mutex<Option<u64>>,
+    /// Items that were compared, of both tables of a copy.
+    compared: AtomicU64,
 }
 
 impl LocalProgress {
@@ -25,10 +26,10 @@ impl LocalProgress {
         let lately = Lately::new(&so_far.counts);
         Self {
             progress: Progress::new(plan, so_far.counts.scanned),
-            segments: plan.definition.segments.get(),
+            segments: so_far.segments,
             before: so_far.counts,
             so_far: Mutex::new((so_far, lately, Instant::now())),
-            compared: Mutex::default(),
+            compared: AtomicU64::default(),
         }
     }
 
@@ -46,9 +47,9 @@ impl LocalProgress {
         }
     }
 
-    /// The pages from here on are compared, not carried; tells how many items were so far.
-    pub(crate) fn compared(&self) -> u64 {
-        *self.compared.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default()
+    /// How many items of both tables were compared so far.
+    pub(crate) fn compared_items(&self) -> u64 {
+        self.compared.load(Ordering::Relaxed)
     }
 
     /// Keeps one line up to date after the items are done; where there is no terminal, so often at most.
@@ -63,10 +64,6 @@ impl LocalProgress {
 
 impl Observer for LocalProgress {
     fn page(&self, _segment: u32, counts: &Counts, done: bool) {
-        if let Some(compared) = &mut *self.compared.lock().unwrap_or_else(PoisonError::into_inner) {
-            *compared += counts.scanned;
-            return;
-        }
         // Held while it is shown: a line never tells of less than the one before.
         let mut held = self.so_far.lock().unwrap_or_else(PoisonError::into_inner);
         let (so_far, lately, began) = &mut *held;
@@ -81,5 +78,9 @@ impl Observer for LocalProgress {
             waits_for: lately.waits_for(&so_far.counts),
             children: None,
         });
+    }
+
+    fn compared(&self, items: u64) {
+        self.compared.fetch_add(items, Ordering::Relaxed);
     }
 }

@@ -44,7 +44,7 @@ impl RemoteProgress {
             phase,
             counts,
             segments_done: so_far.segments_done,
-            segments: self.segments,
+            segments: so_far.segments.max(self.segments),
             rates: Rates::between(&before, &counts, since.elapsed()),
             waits_for,
             children,

@@ -98,6 +98,7 @@ fn found(found: &Found, plan: &Plan) -> Vec<String> {
         ),
         (found.settled, "settled", "differed at first, and no more when they were looked at again"),
         (found.unmigratable, "failed", "have no image: the transform fails on them"),
+        (found.expired, "expired", "aren't in the target because they have expired there"),
         (found.of_others, "of others", "of the target are no images: somebody else writes to it"),
     ];
     let notes = notes.iter().filter(|(count, ..)| *count > 0);

@@ -137,13 +137,19 @@ impl Origin {
         let mut clauses = Vec::new();
         for (at, (name, value)) in self.told().filter_map(|told| self.value(told, source_key)).enumerate() {
             clauses.push(match self.adopts {
-                true => format!("(attribute_not_exists(#o{at}) OR #o{at} = :o{at})"),
+                true => format!("attribute_not_exists(#o{at}) OR #o{at} = :o{at}"),
                 false => format!("#o{at} = :o{at}"),
             });
             ours.names.insert(format!("#o{at}"), name.to_owned());
             ours.values.insert(format!(":o{at}"), value);
         }
-        ours.expression = (!clauses.is_empty()).then(|| clauses.join(" AND "));
+        // DynamoDB refuses parentheses around what needs none, and whoever uses this puts some around it.
+        ours.expression = match clauses.as_slice() {
+            [] => None,
+            [clause] => Some(clause.clone()),
+            clauses if self.adopts => Some(format!("({})", clauses.join(") AND ("))),
+            clauses => Some(clauses.join(" AND ")),
+        };
         ours
     }
 
@@ -265,7 +271,7 @@ mod tests {
         assert_eq!((ours.names["#o0"].as_str(), &ours.values[":o0"]), ("year", &AttributeValue::N("2013".into())));
         // A target that somebody else has filled.
         let ours = origin("[]", ", carry: changes", &by_title).unwrap().ours(&rush());
-        assert_eq!(ours.expression.as_deref(), Some("(attribute_not_exists(#o0) OR #o0 = :o0)"));
+        assert_eq!(ours.expression.as_deref(), Some("attribute_not_exists(#o0) OR #o0 = :o0"));
     }
 
     #[test]

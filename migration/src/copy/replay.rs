@@ -141,8 +141,8 @@ fn tables<'t>(services: &'t Services, known: &'t Known, way: Way<'t>) -> Result<
     let target = target.ok_or_else(|| Error::invalid("expected a plan with a target, found none"))?;
     Ok(Tables {
         images,
-        source: (&services.source, plan.definition.source.table.as_str()),
-        target: (&services.target, target.table.as_str()),
+        source: (services.source_of(plan), plan.definition.source.table.as_str()),
+        target: (services.target_of(plan), target.table.as_str()),
         way,
         only_creates: false,
     })

@@ -131,7 +131,7 @@ pub(crate) async fn start_capture(services: &Services, run: &RunId) -> Result<Wa
 /// The source's stream, where it is there already. One that isn't is switched on, after that was noted: whoever ends the copy
 /// switches it off again.
 async fn stream(services: &Services, run: &RunId, plan: &Plan) -> Result<Option<String>, Error> {
-    let table = Table::describe(&services.source, plan.definition.source.table.as_str()).await?;
+    let table = Table::describe(services.source_of(plan), plan.definition.source.table.as_str()).await?;
     if let Some(stream) = &table.stream {
         stream.check(&table.name)?;
         return Ok(table.is_active.then(|| stream.arn.clone()));
@@ -143,7 +143,7 @@ async fn stream(services: &Services, run: &RunId, plan: &Plan) -> Result<Option<
     let stream = StreamSpecification::builder().stream_enabled(true);
     let stream = stream.stream_view_type(StreamViewType::NewAndOldImages).build();
     let stream = stream.map_err(|error| Error::invalid(error.to_string()))?;
-    let update = services.source.update_table().table_name(&table.name).stream_specification(stream);
+    let update = services.source_of(plan).update_table().table_name(&table.name).stream_specification(stream);
     update.send().await.map_err(|error| Error::from_sdk("UpdateTable", error))?;
     Ok(None)
 }

@@ -43,7 +43,7 @@ pub(super) async fn begin(services: &Services, plan: &Plan) -> Result<RunId, Err
         course.in_step = Some(moment);
     })
     .await?;
-    switch::begin(&services.turned(), &run).await?;
+    switch::begin(services, &run).await?;
     Ok(run)
 }
 

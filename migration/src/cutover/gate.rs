@@ -1,7 +1,5 @@
 //! The gate of a cut-over (R17): what has to be true, and for each thing that isn't what to do. Pure, apart from looking.
 
-use std::fmt;
-
 use super::Cutover;
 use crate::copy::books::{self, Course};
 use crate::copy::sync::{self, Alarm, Sync};
@@ -80,7 +78,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// What is in the way, and what to do about it.
-    fn words(&self, run: &RunId) -> String {
+    pub fn words(&self, run: &RunId) -> String {
         match self {
             Self::InPlace => format!("run {run} changes its table in place: there is nothing to cut over to"),
             Self::NotInStep => {
@@ -208,11 +206,5 @@ fn refuse(run: &RunId, refusals: &[Refusal]) -> Result<(), Error> {
             let words: Vec<_> = refusals.iter().map(|refusal| refusal.words(run)).collect();
             Err(Error::new(Kind::InvalidInput, words.join("\n")))
         }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words(&RunId::named("RUN")))
     }
 }

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 
 pub use gate::{Look, Refusal, look, refusals};
 
-use crate::copy::current;
 use crate::copy::sync::{self, Sync};
+use crate::copy::{current, table};
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::plan::{Engine, RunId};
@@ -56,6 +56,10 @@ pub struct Cutover {
     /// When it was over, or the copy was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Timestamp>,
+    /// The attribute that the target's items expire by from now on: as long as the source's expirations were carried, it had
+    /// none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiry: Option<String>,
     /// Whether the source is kept in step with the target afterwards.
     #[serde(default)]
     pub reverse: bool,
@@ -115,6 +119,7 @@ pub async fn cut_over(services: &Services, run: &RunId, options: Options, mover:
     if carries && steps.cutover.phase <= Phase::EndingReplay {
         steps.enter(Phase::EndingReplay).await?;
         switch::end_replay(services, run, &seen.plan).await?;
+        steps.cutover.expiry = table::let_expire(services, run).await?;
     }
     if steps.cutover.reverse && steps.cutover.phase <= Phase::TurningRound {
         steps.enter(Phase::TurningRound).await?;
@@ -147,7 +152,8 @@ pub async fn take_back(services: &Services, run: &RunId) -> Result<Cutover, Erro
 pub async fn give_up(services: &Services, run: &RunId) -> Result<Cutover, Error> {
     let seen = gate::look(services, run).await?;
     let now = (services.clock)();
-    let cutover = Cutover { phase: Phase::GivenUp, began: now, over: Some(now), reverse: false, back: None };
+    let cutover =
+        Cutover { phase: Phase::GivenUp, began: now, over: Some(now), expiry: None, reverse: false, back: None };
     services.ledger.put(run, Entry::Cutover, &cutover).await?;
     if seen.carries_changes() {
         switch::end_capture(services, run).await?;
@@ -179,7 +185,14 @@ async fn begun(
             gate::check(seen, options.reverse)?;
             mover.before().await?;
             let began = (services.clock)();
-            let cutover = Cutover { phase: Phase::Draining, began, over: None, reverse: options.reverse, back: None };
+            let cutover = Cutover {
+                phase: Phase::Draining,
+                began,
+                over: None,
+                expiry: None,
+                reverse: options.reverse,
+                back: None,
+            };
             if !services.ledger.put_first(run, Entry::Cutover, &cutover).await? {
                 return Err(Error::new(Kind::Busy, format!("somebody else is cutting run {run} over just now")));
             }

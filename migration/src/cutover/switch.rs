@@ -77,7 +77,7 @@ async fn until_ready(what: &str, look: impl AsyncFn() -> Result<Waiting, Error>)
 async fn stream_off(services: &Services, plan: &Plan) -> Result<(), Error> {
     let off = StreamSpecification::builder().stream_enabled(false).build();
     let off = off.map_err(|error| Error::invalid(error.to_string()))?;
-    let update = services.source.update_table().table_name(plan.definition.source.table.as_str());
+    let update = services.source_of(plan).update_table().table_name(plan.definition.source.table.as_str());
     match update.stream_specification(off).send().await.map_err(|error| Error::from_sdk("UpdateTable", error)) {
         Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Refused) => Ok(()),
         switched => switched.map(drop),

@@ -10,10 +10,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Difference, Found};
-use crate::error::Error;
+use crate::copy::table;
+use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::limit::Limit;
 use crate::plan::{Plan, RunId};
+use crate::services::Services;
 
 /// Entries that are read at a time.
 const PAGE: usize = 1_000;
@@ -31,17 +33,20 @@ pub(super) struct Checked {
 }
 
 /// Which time it is that everything is compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Round {
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Round {
     /// From 1.
-    number: u32,
+    pub(super) number: u32,
     /// The attempt of the run that has set it.
     attempt: u32,
+    /// The attribute that the target's items expire by, where they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) expiry: Option<String>,
 }
 
 impl Default for Round {
     fn default() -> Self {
-        Self { number: 1, attempt: 1 }
+        Self { number: 1, attempt: 1, expiry: None }
     }
 }
 
@@ -60,21 +65,30 @@ pub struct Verified {
     pub clean: bool,
 }
 
-/// Begins a further attempt: where the attempt before has compared everything, all is compared anew.
-pub(crate) async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
-    let (run, attempt) = (&plan.run, plan.attempt);
-    let round: Round = ledger.get(run, Entry::Round).await?.unwrap_or_default();
-    if round.attempt >= attempt {
+/// Begins an attempt: where the one before has compared everything, all is compared anew.
+pub(crate) async fn begin(services: &Services, plan: &Plan) -> Result<(), Error> {
+    let (ledger, run, attempt) = (&services.ledger, &plan.run, plan.attempt);
+    let before: Option<Round> = ledger.get(run, Entry::Round).await?;
+    if !plan.is_verified() || before.as_ref().is_some_and(|round| round.attempt >= attempt) {
         return Ok(());
     }
+    let number = before.unwrap_or_default().number;
     let is_over = so_far(ledger, run).await?.segments_done >= plan.verify_segments();
-    let number = if is_over { round.number + 1 } else { round.number };
-    ledger.put(run, Entry::Round, &Round { number, attempt }).await
+    let number = if is_over { number + 1 } else { number };
+    let expiry = match &plan.definition.target {
+        Some(target) => match table::expiry(services.target_of(plan), target.table.as_str()).await {
+            // It will be created, and has none before the cut-over.
+            Err(error) if error.kind() == Kind::NotFound => None,
+            found => found?,
+        },
+        None => None,
+    };
+    ledger.put(run, Entry::Round, &Round { number, attempt, expiry }).await
 }
 
 /// The round that is under way, or the last one.
-pub(super) async fn round(ledger: &Ledger, run: &RunId) -> Result<u32, Error> {
-    Ok(ledger.get::<Round>(run, Entry::Round).await?.unwrap_or_default().number)
+pub(super) async fn round(ledger: &Ledger, run: &RunId) -> Result<Round, Error> {
+    Ok(ledger.get::<Round>(run, Entry::Round).await?.unwrap_or_default())
 }
 
 /// How far a run's verifying has come.
@@ -91,7 +105,7 @@ pub struct SoFar {
 /// Adds up the checkpoints of the round that is under way, or of the last one.
 pub async fn so_far(ledger: &Ledger, run: &RunId) -> Result<SoFar, Error> {
     let mut so_far = SoFar::default();
-    for checked in ledger.bodies::<Checked>(run, &Entry::checked_prefix(round(ledger, run).await?)).await? {
+    for checked in ledger.bodies::<Checked>(run, &Entry::checked_prefix(round(ledger, run).await?.number)).await? {
         so_far.found += checked.found;
         so_far.segments_done += u32::from(checked.done);
         so_far.limits.extend(checked.limits);
@@ -106,7 +120,7 @@ pub(crate) async fn conclude(ledger: &Ledger, plan: &Plan, now: Timestamp) -> Re
     if segments_done < plan.verify_segments() {
         return Ok(None);
     }
-    let round = round(ledger, &plan.run).await?;
+    let round = round(ledger, &plan.run).await?.number;
     let verified = Verified { round, run: plan.run.clone(), at: now, clean: found.differences() == 0, found };
     note(ledger, &plan.run, &verified).await?;
     if let Some(of) = &plan.of {
@@ -127,7 +141,7 @@ pub async fn verified(ledger: &Ledger, run: &RunId) -> Result<Option<Verified>, 
 
 /// The first `limit` differences of the round that is under way, or of the last one.
 pub async fn differences(ledger: &Ledger, run: &RunId, limit: usize) -> Result<Vec<Difference>, Error> {
-    let prefix = Entry::difference_prefix(round(ledger, run).await?);
+    let prefix = Entry::difference_prefix(round(ledger, run).await?.number);
     let (mut found, mut start) = (Vec::new(), None);
     loop {
         let wanted = PAGE.min(limit - found.len());

@@ -13,6 +13,9 @@ use crate::plan::Plan;
 use crate::services::Services;
 use crate::transform::{Run, Transform, Verdict as Wanted};
 
+/// What expired longer ago is left alone by DynamoDB.
+const FIVE_YEARS_SECONDS: f64 = 5.0 * 365.0 * 24.0 * 3600.0;
+
 /// The table whose items are looked at, and held against the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
@@ -38,6 +41,8 @@ pub(super) enum Verdict {
     Same,
     /// The transform fails on it.
     Unmigratable,
+    /// Its image has expired in the target.
+    Expired,
     /// Somebody else has written it.
     OfOthers,
     /// It isn't as it should be.
@@ -50,6 +55,8 @@ pub(super) struct Judge<'j> {
     plan: &'j Plan,
     pub(super) pace: &'j Pace<'j>,
     way: Way,
+    /// The attribute that the target's items expire by.
+    expiry: Option<String>,
 }
 
 enum Way {
@@ -58,7 +65,12 @@ enum Way {
 }
 
 impl<'j> Judge<'j> {
-    pub(super) fn new(services: &'j Services, plan: &'j Plan, pace: &'j Pace<'j>) -> Result<Self, Error> {
+    pub(super) fn new(
+        services: &'j Services,
+        plan: &'j Plan,
+        pace: &'j Pace<'j>,
+        expiry: Option<String>,
+    ) -> Result<Self, Error> {
         let way = match &plan.definition.target {
             Some(_) => Way::Copy(Box::new(Images::new(plan, &services.functions)?)),
             None => {
@@ -67,7 +79,7 @@ impl<'j> Judge<'j> {
                 Way::InPlace(Box::new(transform))
             }
         };
-        Ok(Self { services, plan, pace, way })
+        Ok(Self { services, plan, pace, way, expiry })
     }
 
     /// What makes a copy's images; nothing in place.
@@ -84,9 +96,9 @@ impl<'j> Judge<'j> {
         let source = definition.source.table.as_str();
         match (side, &definition.target, &self.plan.target_key) {
             (Side::Target, Some(target), Some(key)) => {
-                From { client: &self.services.target, table: target.table.as_str(), key, consistent }
+                From { client: self.services.target_of(self.plan), table: target.table.as_str(), key, consistent }
             }
-            _ => From { client: &self.services.source, table: source, key: &self.plan.key, consistent },
+            _ => From { client: self.services.source_of(self.plan), table: source, key: &self.plan.key, consistent },
         }
     }
 
@@ -148,10 +160,21 @@ impl<'j> Judge<'j> {
             Ok(None) => Verdict::Same,
             Ok(Some(image)) => {
                 let place = images.target_key_of(&image);
+                if standing.get(&place).is_none() && self.has_expired(&image) {
+                    return Verdict::Expired;
+                }
                 held_against(images, subject, image, standing.get(&place))
             }
         });
         Ok(verdicts.collect())
+    }
+
+    /// Whether the target deletes an item by itself (developer guide, "Time to Live": a number of seconds, of the last five
+    /// years).
+    fn has_expired(&self, image: &Item) -> bool {
+        let at = self.expiry.as_ref().and_then(|attribute| image.get(attribute)?.as_n().ok()?.parse::<f64>().ok());
+        let now = (self.services.clock)().as_second() as f64;
+        at.is_some_and(|at| at < now && at > now - FIVE_YEARS_SECONDS)
     }
 
     /// Items of the target against those that they are the images of.

@@ -47,6 +47,8 @@ pub struct Found {
     pub settled: u64,
     /// Items of the source that have no image because the transform fails on them.
     pub unmigratable: u64,
+    /// Images that aren't in the target because they have expired there: it deletes such by itself.
+    pub expired: u64,
     /// Items of the target that others have written, where others do.
     pub of_others: u64,
     /// Read units consumed, of both tables.
@@ -98,6 +100,7 @@ impl AddAssign for Found {
         self.repaired += other.repaired;
         self.settled += other.settled;
         self.unmigratable += other.unmigratable;
+        self.expired += other.expired;
         self.of_others += other.of_others;
         self.read_units += other.read_units;
         self.write_units += other.write_units;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::books::{self, Checked};
+use super::books::{self, Checked, Round};
 use super::judge::{Judge, Side, Subject, Verdict};
 use super::{Difference, Found, Sort, repair};
 use crate::error::Error;
@@ -29,8 +29,8 @@ const PAUSES: [Duration; 6] = [
 
 /// Compares the segments of one child.
 pub(crate) async fn work(services: &Services, plan: &Plan, pace: &Pace<'_>, child: u32) -> Result<(), Error> {
-    let judge = Judge::new(services, plan, pace)?;
-    let round = books::round(&services.ledger, &plan.run).await?;
+    let Round { number: round, expiry, .. } = books::round(&services.ledger, &plan.run).await?;
+    let judge = Judge::new(services, plan, pace, expiry)?;
     let verifier = Verifier { services, plan, judge, round };
     let mut size = PageSize::new(plan.concurrency);
     for (side, segment) in segments(plan, child) {
@@ -170,7 +170,11 @@ impl Verifier<'_> {
         next.done = cut.done;
         let (before, now, done) = (books.checkpoint.found, next.found, next.done);
         if books.turn_to(next, &beside).await? {
-            self.services.observer.page(number, &now.counts().since(&before.counts()), done);
+            let counts = now.counts().since(&before.counts());
+            match self.plan.job {
+                Job::Verify { .. } => self.services.observer.page(number, &counts, done),
+                Job::Migrate | Job::Count => self.services.observer.compared(counts.scanned),
+            }
         }
         Ok(())
     }
@@ -201,6 +205,7 @@ impl Found {
         match &judged.verdict {
             Verdict::Same => {}
             Verdict::Unmigratable => self.unmigratable += 1,
+            Verdict::Expired => self.expired += 1,
             Verdict::OfOthers => self.of_others += 1,
             Verdict::Differs(difference) => {
                 let Difference { kind, repaired, .. } = &**difference;

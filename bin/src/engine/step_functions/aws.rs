@@ -1,10 +1,12 @@
 //! The clients of the services that a stack is made of, in its region. Made anew, they read credentials anew.
 
+use aws_config::SdkConfig;
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use aws_sdk_sts::error::SdkError;
-use migration::{Error, Kind};
+use migration::definition::Target;
+use migration::{Error, Kind, Wiring};
 
-use crate::engine::direct;
+use crate::engine::{Clients, direct};
 use crate::errors::CliError;
 
 /// Beyond the slowest answer of these services; a connection that died silently would hold us for ever.
@@ -17,6 +19,8 @@ pub(crate) struct Aws {
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
     pub(crate) autoscaling: aws_sdk_applicationautoscaling::Client,
     tokens: aws_sdk_sts::Client,
+    /// As the domain's clients are made.
+    configuration: SdkConfig,
 }
 
 impl Aws {
@@ -34,6 +38,7 @@ impl Aws {
         };
         let dynamodb = functions::client::dynamodb(&configuration);
         let autoscaling = functions::client::autoscaling(&configuration);
+        let of_domain = configuration.clone();
         let timeouts = TimeoutConfig::builder().operation_attempt_timeout(ANSWER_TIME).build();
         let configuration = configuration.into_builder().timeout_config(timeouts).build();
         Ok(Self {
@@ -43,7 +48,18 @@ impl Aws {
             dynamodb,
             autoscaling,
             tokens: aws_sdk_sts::Client::new(&configuration),
+            configuration: of_domain,
         })
+    }
+
+    /// Clients of a copy's tables, and of what carries its changes.
+    pub(crate) async fn of_copy(&self, target: Option<&Target>, wiring: Option<Wiring>) -> Clients {
+        let source = self.dynamodb.clone();
+        let (region, role) = target.map_or((None, None), |target| (target.region.as_deref(), target.role.as_deref()));
+        let configuration = functions::client::configuration_of_target(&self.configuration, region, role).await;
+        let target = functions::client::dynamodb(&configuration);
+        let carrier = wiring.map(|wiring| functions::client::carrier(&self.configuration, wiring));
+        Clients { source, target, database: None, carrier }
     }
 
     /// The account of the credentials. Nobody needs a permission to ask that.

@@ -19,6 +19,7 @@ pub(crate) use follow::{Followed, follow};
 pub(crate) use look::Look;
 pub(crate) use target::Target;
 
+use crate::engine::Clients;
 use crate::engine::step_functions::arn::Arn;
 use crate::engine::step_functions::aws::Aws;
 use crate::engine::step_functions::stack::Stack;
@@ -71,6 +72,11 @@ impl Deployed {
 
     pub(crate) fn ledger(&self) -> Ledger {
         Ledger::new(self.aws.dynamodb.clone(), &self.stack.ledger)
+    }
+
+    /// Clients of the tables of a run, and of what carries its copy.
+    pub(crate) async fn clients(&self, plan: &Plan) -> Clients {
+        self.aws.of_copy(plan.definition.target.as_ref(), self.stack.wiring.clone()).await
     }
 
     /// Whether a run of `definition` can begin.

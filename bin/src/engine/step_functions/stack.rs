@@ -2,9 +2,9 @@
 
 use aws_sdk_cloudformation::error::ProvideErrorMetadata;
 use aws_sdk_cloudformation::types::StackStatus;
-use migration::Error;
 use migration::definition::Definition;
 use migration::deployment::Output;
+use migration::{Error, Wiring};
 
 use crate::engine::step_functions::arn::Arn;
 use crate::engine::step_functions::aws::Aws;
@@ -19,6 +19,8 @@ pub(crate) struct Stack {
     pub(crate) ledger: String,
     pub(crate) table: String,
     pub(crate) dashboard: String,
+    /// What carries the changes of a copy, where this is a copy's stack.
+    pub(crate) wiring: Option<Wiring>,
     digest: String,
     /// Why no run can be begun on it just now.
     unready: Option<String>,
@@ -74,6 +76,10 @@ impl Stack {
             ledger: output(Output::LedgerTableName).map_err(CliError::Usage)?,
             table: output(Output::SourceTableName).map_err(CliError::Usage)?,
             dashboard: output(Output::DashboardUrl).map_err(CliError::Usage)?,
+            wiring: Wiring::of_outputs(|name| {
+                let mut found = stack.outputs().iter().filter(|found| found.output_key() == Some(name));
+                found.next().and_then(|output| output.output_value()).map(str::to_owned)
+            }),
             digest: output(Output::MigrationDigest).map_err(CliError::Usage)?,
             unready,
             name,

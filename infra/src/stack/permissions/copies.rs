@@ -78,12 +78,13 @@ impl Places<'_> {
 
     fn on_target(&self, task: Task) -> Option<Statement> {
         use TableAction::{
-            BatchGetItem, BatchWriteItem, CreateTable, DeleteItem, DescribeTable, GetItem, PartiQlInsert, PutItem,
-            Scan, TagResource, UpdateContinuousBackups,
+            BatchGetItem, BatchWriteItem, CreateTable, DeleteItem, DescribeTable, DescribeTimeToLive, GetItem,
+            PartiQlInsert, PutItem, Scan, TagResource, UpdateContinuousBackups,
         };
         let actions: &[TableAction] = match task {
             // `Scan`: whether anything is there.
-            Task::Prepare => &[DescribeTable, Scan],
+            // `DescribeTimeToLive`: what has expired in the target isn't missing there.
+            Task::Prepare => &[DescribeTable, DescribeTimeToLive, Scan],
             Task::MakeTarget => &[CreateTable, DescribeTable, TagResource, UpdateContinuousBackups],
             // `DeleteItem`: what a verification repairs.
             Task::MigrateSegment => &[Scan, GetItem, BatchGetItem, PutItem, BatchWriteItem, PartiQlInsert, DeleteItem],

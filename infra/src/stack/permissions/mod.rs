@@ -19,8 +19,8 @@ pub(super) fn of(
     ledger: &Expr<ArnOf<Table>>,
 ) -> Vec<Statement> {
     use TableAction::{
-        CreateBackup, DeleteItem, DescribeTable, GetItem, PartiQlDelete, PartiQlUpdate, PutItem, Query, Scan,
-        UpdateItem, UpdateTable,
+        BatchGetItem, CreateBackup, DeleteItem, DescribeTable, GetItem, PartiQlDelete, PartiQlUpdate, PutItem, Query,
+        Scan, UpdateItem, UpdateTable,
     };
     let on = |table: &Expr<ArnOf<Table>>, actions: &[TableAction]| {
         Statement::allow(actions.iter().copied()).on(table.clone())
@@ -52,7 +52,8 @@ pub(super) fn of(
         Task::MigrateSegment => {
             // `GetItem`: the item as it is now, where a failed condition didn't bring it.
             // `PartiQl…`: `--writes batched` is a flag of each run.
-            let mut actions = vec![Scan, GetItem, UpdateItem, PartiQlUpdate];
+            // `BatchGetItem`: what a verification looks at again.
+            let mut actions = vec![Scan, GetItem, BatchGetItem, UpdateItem, PartiQlUpdate];
             if definition.may_delete() {
                 actions.extend([DeleteItem, PartiQlDelete]);
             }

@@ -2,6 +2,7 @@
 
 mod bulk;
 mod capture;
+mod cutover;
 mod dry_run;
 mod export;
 mod replay;

@@ -24,18 +24,18 @@ use migration::{Carrier, Error, Kind, Ledger, Services, Task, Wiring, local};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-const SOURCE: &str = "things";
-const TARGET: &str = "others";
+pub(super) const SOURCE: &str = "things";
+pub(super) const TARGET: &str = "others";
 
 /// Rename and set, into a table with another key.
-const LINES: &str = "target: { table: others, create: true, key: { partition: { name: title, type: S } } }\n\
+pub(super) const LINES: &str = "target: { table: others, create: true, key: { partition: { name: title, type: S } } }\n\
                      transform: [ { rename: { path: name, to: title } }, { set: { path: seen, value: true } } ]";
 
 /// Two tables, a queue with its dead letters, and the functions between them.
-struct World {
-    aws: Embedded,
-    client: Client,
-    services: Arc<Services>,
+pub(super) struct World {
+    pub(super) aws: Embedded,
+    pub(super) client: Client,
+    pub(super) services: Arc<Services>,
 }
 
 fn element(name: &str, kind: KeyType) -> KeySchemaElement {
@@ -48,7 +48,7 @@ fn string(name: &str) -> AttributeDefinition {
 
 impl World {
     /// The source with `items` items, and nothing else.
-    async fn new(items: usize) -> Self {
+    pub(super) async fn new(items: usize) -> Self {
         let options = Options::default().enforce_capacity(false).on_own_thread(true);
         let aws = Embedded::temporary(options).unwrap();
         let client = Client::from_conf(migration::client_config(aws.client_builder()).build());
@@ -88,7 +88,7 @@ impl World {
         }
     }
 
-    async fn plan(&self, lines: &str) -> Plan {
+    pub(super) async fn plan(&self, lines: &str) -> Plan {
         let yaml = format!("migration: test\nsource: {{ table: {SOURCE} }}\nsegments: 3\n{lines}");
         let definition = Definition::from_yaml(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let source = Table::describe(&self.client, SOURCE).await.unwrap();
@@ -97,23 +97,23 @@ impl World {
         plan.for_target(target.as_ref()).unwrap()
     }
 
-    async fn run(&self, plan: &Plan) -> Summary {
+    pub(super) async fn run(&self, plan: &Plan) -> Summary {
         local::run(self.services.clone(), plan, MemoryObjects::new()).await.unwrap()
     }
 
-    async fn put(&self, at: usize, colour: &str) {
+    pub(super) async fn put(&self, at: usize, colour: &str) {
         let item =
             json!({ "id": { "S": at.to_string() }, "name": { "S": format!("n{at}") }, "colour": { "S": colour } });
         let put = self.client.put_item().table_name(SOURCE).set_item(Some(item_from_json(item).unwrap()));
         put.send().await.unwrap();
     }
 
-    async fn delete(&self, at: usize) {
+    pub(super) async fn delete(&self, at: usize) {
         let delete = self.client.delete_item().table_name(SOURCE).key("id", AttributeValue::S(at.to_string()));
         delete.send().await.unwrap();
     }
 
-    async fn items(&self, table: &str) -> Vec<Value> {
+    pub(super) async fn items(&self, table: &str) -> Vec<Value> {
         let page = self.client.scan().table_name(table).send().await.unwrap();
         let mut items: Vec<_> = page.items().iter().map(item_to_json).collect();
         items.sort_by_key(|item| item["id"].to_string());
@@ -121,7 +121,7 @@ impl World {
     }
 
     /// What the target has to hold.
-    async fn images(&self) -> Vec<Value> {
+    pub(super) async fn images(&self) -> Vec<Value> {
         let mut images = self.items(SOURCE).await;
         for image in &mut images {
             let name = image.as_object_mut().unwrap().remove("name").unwrap();

@@ -1,0 +1,223 @@
+//! `run cutover`: moves the application from the source to the target once R17 holds, takes that back, or gives the copy up.
+
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use migration::copy::sync::Sync;
+use migration::cutover::{self, Cutover, Mover, Options, Phase};
+use migration::plan::{Engine, Plan};
+use migration::{Error, Kind};
+use serde_json::{Value, json};
+
+use crate::args::{CutoverArgs, Output};
+use crate::commands::copies::{self, Copy};
+use crate::commands::{copy_status, in_step};
+use crate::errors::{CliError, Ended};
+use crate::{ask, show};
+
+/// Between two lines of what is waited for.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+pub(crate) async fn cutover(args: CutoverArgs) -> Result<Ended, CliError> {
+    let copy = copies::find(&args.run).await?;
+    if args.abort {
+        return abort(&copy, &args).await;
+    }
+    let (plan, services) = (&copy.plan, &copy.services);
+    let run = &plan.run;
+    let seen = cutover::look(services, run).await?;
+    copy_status::lines(&seen).iter().for_each(|line| show::line(format_args!("  {line}")));
+    let refusals = if seen.cutover.is_none() { cutover::refusals(&seen, args.reverse) } else { Vec::new() };
+    if !refusals.is_empty() {
+        show::line(format_args!("run {run} can't be cut over yet, and nothing was changed:"));
+        refusals.iter().for_each(|refusal| show::line(format_args!("  {}", refusal.words(run))));
+        return Ok(Ended::RunFailed);
+    }
+    say_what(&copy, seen.cutover.as_ref(), &args);
+    if !is_wanted(plan, args.yes, "cut over?")? {
+        show::line("nothing was begun");
+        return Ok(Ended::Stopped);
+    }
+    let options = Options { reverse: args.reverse, within: Duration::from_secs(args.within) };
+    let shell = Shell { plan, args: &args, shown: Mutex::default() };
+    let done = cutover::cut_over(services, run, options, &shell).await?;
+    report(plan, &done, args.output)?;
+    Ok(Ended::Done)
+}
+
+async fn abort(copy: &Copy, args: &CutoverArgs) -> Result<Ended, CliError> {
+    let (plan, services) = (&copy.plan, &copy.services);
+    let run = &plan.run;
+    let begun = cutover::read(&services.ledger, run).await?;
+    if let Some(cutover) = begun {
+        if cutover.phase >= Phase::EndingReplay {
+            let why = if cutover.phase == Phase::GivenUp { "was given up" } else { "is cut over" };
+            return Err(CliError::usage(format!(
+                "run {run} {why}: there is nothing to take back; a way back is opened by --reverse"
+            )));
+        }
+        cutover::take_back(services, run).await?;
+        show::line(format_args!("the cut-over of run {run} is taken back: changes are carried on"));
+        return Ok(Ended::Done);
+    }
+    let target = plan.definition.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default();
+    show::line(format_args!(
+        "gives run {run} up {}: {target} is kept in step no more, and stays as it is; what isn't applied yet is let go",
+        copy.place
+    ));
+    if !is_wanted(plan, args.yes, "give it up?")? {
+        show::line("nothing was changed");
+        return Ok(Ended::Stopped);
+    }
+    let done = cutover::give_up(services, run).await?;
+    report(plan, &done, args.output)?;
+    Ok(Ended::Done)
+}
+
+fn say_what(copy: &Copy, begun: Option<&Cutover>, args: &CutoverArgs) {
+    let definition = &copy.plan.definition;
+    let target = definition.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default();
+    match begun {
+        Some(begun) => show::line(format_args!(
+            "goes on with the cut-over of run {} that began {}: {}",
+            copy.plan.run,
+            begun.began,
+            copy_status::phase(begun.phase)
+        )),
+        None => show::line(format_args!(
+            "cuts run {} over from {} to {target} {}",
+            copy.plan.run, definition.source.table, copy.place
+        )),
+    }
+    if begun.is_none() && args.before.is_none() {
+        show::line(
+            "  the application's writes to the source have to have stopped: what it writes from here on may be left behind",
+        );
+    }
+}
+
+/// Asks where real tables are meant.
+fn is_wanted(plan: &Plan, yes: bool, question: &str) -> Result<bool, CliError> {
+    if yes || plan.engine == Engine::Embedded {
+        return Ok(true);
+    }
+    if !ask::is_possible() {
+        return Err(CliError::usage("expected a terminal to ask on, or --yes; nothing was begun"));
+    }
+    Ok(ask::yes(question)?)
+}
+
+fn report(plan: &Plan, done: &Cutover, output: Output) -> Result<(), CliError> {
+    match output {
+        Output::Text => show::output(lines(plan, done).join("\n")),
+        Output::Json => {
+            lines(plan, done).iter().for_each(show::line);
+            show::output(object(plan, done))
+        }
+    }
+}
+
+fn lines(plan: &Plan, done: &Cutover) -> Vec<String> {
+    let (run, source) = (&plan.run, &plan.definition.source.table);
+    let target = plan.definition.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default();
+    if done.phase == Phase::GivenUp {
+        return vec![format!("{run} is given up: {target} isn't kept in step with {source} any more")];
+    }
+    let seconds = done.over.unwrap_or_else(Timestamp::now).duration_since(done.began).as_secs_f64();
+    let mut lines = vec![
+        format!("{run} is cut over after {seconds:.1} s: {target} takes the place of {source}"),
+        format!("  source      {source}: nothing of it is carried any more; it stays as it is"),
+    ];
+    if let Some(attribute) = &done.expiry {
+        lines.push(format!("  expiry      items of {target} expire by {attribute} from now on"));
+        if done.back.is_some() {
+            lines.push(format!("              and those of {source} by themselves, which isn't carried to {target}"));
+        }
+    }
+    lines.push(match &done.back {
+        Some(back) => format!(
+            "  way back    {source} is kept in step with {target}; `run cutover {back}` goes back once `run verify {back}` \
+             finds them so, `run cutover {back} --abort` gives that up"
+        ),
+        None => "  way back    none was opened".into(),
+    });
+    lines
+}
+
+fn object(plan: &Plan, done: &Cutover) -> Value {
+    json!({
+        "run": plan.run,
+        "source": plan.definition.source.table,
+        "target": plan.definition.target.as_ref().map(|target| &target.table),
+        "phase": done.phase,
+        "began": done.began,
+        "over": done.over,
+        "expiry": done.expiry,
+        "back": done.back,
+    })
+}
+
+/// Moves the application by the commands that were given.
+struct Shell<'s> {
+    plan: &'s Plan,
+    args: &'s CutoverArgs,
+    /// When it was said last what is waited for.
+    shown: Mutex<Option<Instant>>,
+}
+
+#[async_trait]
+impl Mover for Shell<'_> {
+    async fn before(&self) -> Result<(), Error> {
+        match &self.args.before {
+            Some(command) => self
+                .run(command, "--before")
+                .await
+                .map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on")),
+            None => Ok(()),
+        }
+    }
+
+    async fn after(&self) -> Result<(), Error> {
+        let Some(command) = &self.args.after else { return Ok(()) };
+        self.run(command, "--after").await.map_err(|error| {
+            error.while_doing("everything else is done; mend the command, and run the same cut-over again")
+        })
+    }
+
+    fn enters(&self, phase: Phase) {
+        show::line(copy_status::phase(phase));
+    }
+
+    fn sees(&self, sync: &Sync) {
+        let Ok(mut shown) = self.shown.lock() else { return };
+        if shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY) {
+            *shown = Some(Instant::now());
+            show::line(format_args!("  {}", in_step::words(sync)));
+        }
+    }
+}
+
+impl Shell<'_> {
+    /// Runs a command of the user's by the shell; what it writes is shown, and stdout stays ours.
+    async fn run(&self, command: &str, flag: &str) -> Result<(), Error> {
+        show::line(format_args!("{flag}: {command}"));
+        let definition = &self.plan.definition;
+        let mut shell = Command::new("sh");
+        shell.args(["-c", command]).stdin(Stdio::null()).stdout(std::io::stderr());
+        shell.env("SEGUE_RUN", self.plan.run.to_string()).env("SEGUE_SOURCE", definition.source.table.as_str());
+        if let Some(target) = &definition.target {
+            shell.env("SEGUE_TARGET", target.table.as_str());
+        }
+        let ended = tokio::task::spawn_blocking(move || shell.status()).await;
+        let refused = |why: String| Error::new(Kind::Refused, format!("{flag} {why}"));
+        match ended {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(Ok(status)) => Err(refused(format!("failed: {status}"))),
+            Ok(Err(error)) => Err(refused(format!("can't be run: {error}"))),
+            Err(_) => Err(refused("was cut off".into())),
+        }
+    }
+}
