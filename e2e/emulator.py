@@ -15,6 +15,7 @@ from pathlib import Path
 
 import again
 import cdk
+import copies
 import films
 import refused
 from deployments import Deployments
@@ -73,6 +74,11 @@ def play(world: World, source: list[films.Item], cdk_program: Path | None) -> No
     world.scenario("an execution that is stopped", runs.aborted)
     world.scenario("a run that is stopped in order, and goes on", again.Again(source).resumed)
     world.scenario("the stack is destroyed", deployments.destroy)
+    copy = copies.Copies(source)
+    world.scenario("a table is carried into another one", copy.copy)
+    world.scenario("a change that can't be applied", copy.poisoned)
+    world.scenario("the cut-over", copy.cut_over)
+    world.scenario("a copy's stack is destroyed", copy.destroy)
     if cdk_program:
         world.scenario("the CDK CLI", cdk.Cdk(world, cdk_program.resolve(), source).play)
 

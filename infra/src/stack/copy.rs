@@ -19,8 +19,9 @@ use crate::cfn::{ArnOf, Expr, Handle, Template, TemplateError, Text};
 
 /// The longest that SQS keeps a message (SQS quotas): a change that nobody applies in that time is lost.
 const DAYS_14_SECONDS: u32 = 14 * 24 * 3_600;
-/// How often a change is tried before it is put aside. Throttling and faults are waited for within a try.
-const RECEIVES: u32 = 10;
+/// How often a change is tried before it is put aside: what Lambda's guide asks for at least, as a function that is turned away
+/// counts as a try. Throttling and faults are waited for within one. With the times below that is half an hour.
+const RECEIVES: u32 = 5;
 /// A message stays out of sight for six times as long as its function may take (Lambda developer guide, "Using Lambda with
 /// Amazon SQS").
 const VISIBILITY_FACTOR: u32 = 6;

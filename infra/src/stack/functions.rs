@@ -122,7 +122,9 @@ impl Setting<'_> {
         if task == Task::Prepare {
             variables.insert(MIGRATION_DIGEST_VARIABLE, definition.digest().into());
         }
-        variables.extend(copy.into_iter().flat_map(|copy| copy.variables(storage, functions.called())));
+        if let Some(copy) = copy {
+            variables.extend(copy.variables(storage, functions.called()));
+        }
         let Size { memory_mb, seconds } = size(task);
         Function {
             architectures: Some([match assets.architecture {
@@ -174,8 +176,10 @@ fn size(task: Task) -> Size {
         | Task::EndBulk
         | Task::StartReplay
         | Task::CheckSync => Size { memory_mb: 256, seconds: 300 },
-        // A batch of the stream is up to 6 MB, a batch of the queue up to 1 MB and 10 writes.
-        Task::CaptureChanges | Task::ApplyChanges => Size { memory_mb: 512, seconds: 120 },
+        // A batch of the stream is up to 6 MB, which become 100 requests to the queue.
+        Task::CaptureChanges => Size { memory_mb: 512, seconds: 120 },
+        // Ten changes, each tried again for about 40 s. The longer it takes, the longer a change that fails is out of sight.
+        Task::ApplyChanges => Size { memory_mb: 512, seconds: 60 },
     }
 }
 
