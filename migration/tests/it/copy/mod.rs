@@ -5,6 +5,7 @@ mod capture;
 mod cutover;
 mod dry_run;
 mod export;
+mod quiet;
 mod replay;
 mod whole;
 
