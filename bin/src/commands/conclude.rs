@@ -35,6 +35,15 @@ pub(crate) fn conclude(
         }
     };
     let (mut lines, mut object) = (lines, object);
+    if summary.failure.as_ref().is_some_and(|failure| failure.error == Kind::TablesDiffer.name()) {
+        let run = plan.of.as_ref().map_or(&plan.run, |of| &of.run);
+        lines.push(match &plan.definition.target {
+            Some(_) => {
+                format!("  to go on    `run verify {run} --repair` sets right what differs; then `run verify {run}`")
+            }
+            None => "  to go on    `run` does what the migration has left to do".into(),
+        });
+    }
     if let Some(copy) = &left.copy {
         lines.extend(copy_status::lines(copy).iter().map(|line| format!("  {line}")));
         object["copy"] = copy_status::object(copy);
@@ -70,6 +79,10 @@ fn of_migration<'r>(
 /// What leads on from a run that did not succeed; `mend` says how a migration is mended there.
 pub(crate) fn to_go_on(summary: &Summary, mend: &str) -> Option<String> {
     let run = &summary.run;
+    // What differs is said where it is listed.
+    if summary.failure.as_ref()?.error == Kind::TablesDiffer.name() {
+        return None;
+    }
     if summary.failure.as_ref()?.error != Kind::TooManyFailedItems.name() {
         return Some(format!("to go on    run resume {run}"));
     }

@@ -36,7 +36,9 @@ pub(crate) async fn cutover(args: CutoverArgs) -> Result<Ended, CliError> {
         refusals.iter().for_each(|refusal| show::line(format_args!("  {}", refusal.words(run))));
         return Ok(Ended::RunFailed);
     }
-    say_what(&copy, seen.cutover.as_ref(), &args);
+    if seen.cutover.as_ref().is_none_or(|cutover| cutover.phase < Phase::Over) {
+        say_what(&copy, seen.cutover.as_ref(), &args);
+    }
     if !is_wanted(plan, args.yes, "cut over?")? {
         show::line("nothing was begun");
         return Ok(Ended::Stopped);

@@ -109,8 +109,20 @@ async fn described(clients: &Clients, plan: &Plan) -> Result<(Table, Option<Tabl
     Ok((source, target))
 }
 
+/// A run that compared another's tables knows nothing of what carries their changes.
+fn refuse_verifying(plan: &Plan) -> Result<(), CliError> {
+    match &plan.of {
+        Some(of) => Err(CliError::usage(format!(
+            "run {} has compared the tables of run {}; compare them again with `run verify {}`",
+            plan.run, of.run, of.run
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// A run that compares what another one carries: the same migration, as of the same moment.
 fn of_plan(plan: Plan, args: &VerifyArgs, changes: bool, tables: Tables<'_>) -> Result<Plan, CliError> {
+    refuse_verifying(&plan)?;
     if args.repair && plan.definition.target.is_none() {
         let run = &plan.run;
         return Err(CliError::usage(format!(

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
 mod counted;
+mod cut_over;
 mod deployed;
 mod deployed_again;
 mod deployed_faults;

@@ -82,7 +82,7 @@ mod tests {
         let secret = AttributeValue::S("secret".into());
         let statement = statement("films", &Item::from([("order".into(), secret.clone())])).unwrap();
         assert_eq!(statement.statement(), "INSERT INTO \"films\" VALUE {'order': ?}");
-        assert_eq!(statement.parameters(), [secret.clone()]);
+        assert_eq!(statement.parameters(), std::slice::from_ref(&secret));
         assert!(super::statement("films", &Item::from([("it's".into(), secret.clone())])).is_none());
         let many = (0..2_000).map(|number| (format!("attribute-{number}"), secret.clone())).collect();
         assert!(super::statement("films", &many).is_none());

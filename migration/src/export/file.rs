@@ -101,7 +101,9 @@ impl<'f> Reader<'f> {
             }
             Ok(None) => self.finish().map_err(|why| self.broken(&why)),
             // No such object, another than before, or one in an archive.
-            Err(error) if error.kind() == Kind::Refused => Err(Broken::File(error.to_string())),
+            Err(error) if matches!(error.kind(), Kind::Refused | Kind::NotFound) => {
+                Err(Broken::File(error.to_string()))
+            }
             Err(error) => Err(Broken::Run(error)),
         }
     }

@@ -1,0 +1,100 @@
+//! A copy that is rehearsed in one process, and looked after from others: status, verify, changes, cut-over and its way back.
+
+use regex_lite::Regex;
+use serde_json::json;
+
+use crate::support::{Folder, Running};
+
+const COPY: &str = "migration: by-title
+source:
+  table: movies
+  key: { partition: { name: year, type: N }, sort: { name: title, type: S } }
+target:
+  table: movies-by-title
+  create: true
+  key: { partition: { name: title, type: S }, sort: { name: year, type: N } }
+  reverse: [ { remove: { path: label } } ]
+transform:
+  - set: { path: label, value: \"${year}#${title}\" }
+segments: 4
+";
+
+/// What people see, without what differs from run to run.
+fn steady(text: &str) -> String {
+    let filters = [
+        (r"\d{8}T\d{9}Z", "[time]"),
+        (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[moment]"),
+        (r"after \d+\.\d s", "after [seconds] s"),
+        (r"\d+ at a time", "[workers] at a time"),
+        (r"\d+(\.\d)? read, ", "[n] read, "),
+        (r"about \d+ read units", "about [n] read units"),
+        // How often something is looked at is chance.
+        (r"(?m)^  \d+ changes applied, .*\n", ""),
+        (r"(?m)^.* items  .*items/s.*\n?", ""),
+    ];
+    filters.iter().fold(text.to_owned(), |text, (pattern, with)| {
+        Regex::new(pattern).unwrap().replace_all(&text, *with).into_owned()
+    })
+}
+
+#[test]
+fn a_rehearsed_copy_is_looked_after_and_cut_over_from_other_processes() {
+    let folder = Folder::new();
+    folder.write("migration.yaml", COPY);
+    let mut rehearsal = Running::start(folder.command(["--items", "60", "--database", "table.db"]));
+    rehearsal.wait_for_line("in step:");
+    let run = folder.only_run();
+    insta::assert_snapshot!("copy_status", steady(&folder.run(&format!("status {run}")).shown()));
+    let status = folder.run_json(&format!("status {run}"), 0);
+    assert_eq!((&status["copy"]["backlog"], &status["copy"]["alarms"]), (&json!(0), &json!([])));
+    assert_eq!(status["copy"]["verified"]["clean"], true);
+    insta::assert_snapshot!("verified", steady(&folder.run(&format!("verify {run}")).shown()));
+    assert!(folder.run(&format!("changes {run}")).stdout.is_empty());
+
+    let mut refused = folder.command(["cutover", &run, "--before", "echo the application goes on; false"]);
+    let refused = crate::support::Ended::of(refused.output().unwrap());
+    insta::assert_snapshot!("cutover_refused_by_the_application", steady(&refused.shown()));
+    let after = "echo now on $SEGUE_TARGET";
+    let mut cut = folder.command(["cutover", &run, "--reverse", "--before", "echo stopped", "--after", after]);
+    let cut = crate::support::Ended::of(cut.output().unwrap());
+    insta::assert_snapshot!("cutover", steady(&cut.shown()));
+    insta::assert_snapshot!("cutover_again", steady(&folder.run(&format!("cutover {run}")).shown()));
+    insta::assert_snapshot!("way_back", steady(&folder.run(&format!("status {run}-back")).shown()));
+    insta::assert_snapshot!("cutover_not_verified", steady(&folder.run(&format!("cutover {run}-back")).shown()));
+    // Nothing is carried any more, so its process ends.
+    insta::assert_snapshot!("way_back_given_up", steady(&folder.run(&format!("cutover {run}-back --abort")).shown()));
+    let ended = rehearsal.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let key = ["year", "title"];
+    let (source, target) =
+        (folder.export("table.db", "movies", &key), folder.export("table.db", "movies-by-title", &key));
+    assert_eq!((source.len(), target.len()), (60, 60));
+    assert!(source.keys().eq(target.keys()) && source.values().all(|item| item.get("label").is_none()));
+}
+
+#[test]
+fn two_tables_are_compared_and_what_differs_is_listed() {
+    let folder = Folder::with_steps("- set: { path: label, value: new }");
+    folder.write(
+        "data.jsonl",
+        "{\"Item\":{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"}}}\n{\"Item\":{\"id\":{\"S\":\"b\"}}}\n",
+    );
+    folder.run_json("--data data.jsonl --database table.db", 0);
+    folder.write("data.jsonl", "{\"Item\":{\"id\":{\"S\":\"a\"},\"n\":{\"N\":\"2\"},\"label\":{\"S\":\"new\"}}}\n{\"Item\":{\"id\":{\"S\":\"c\"}}}\n");
+    folder.run_json("--table other --data data.jsonl --database table.db --segments 1", 0);
+    let compared = folder.run("verify --source things --target other --database table.db --segments 1");
+    insta::assert_snapshot!("two_tables_differ", steady(&compared.shown()));
+    let run = compared.stdout.split_whitespace().next().unwrap();
+    let listed = folder.run(&format!("differences {run}"));
+    insta::assert_snapshot!("differences", listed.shown());
+    let repaired = folder.run_json("verify --source things --target other --database table.db --repair", 0);
+    assert_eq!(repaired["found"]["repaired"], 3);
+    let again = folder.run_json("verify --source things --target other --database table.db", 0);
+    assert_eq!(again["found"]["source_items"], 2);
+    assert_eq!(folder.export_lines("table.db", "things"), folder.export_lines("table.db", "other"));
+    // In place: what the migration would still do.
+    folder.write("migration.yaml", crate::support::things("- set: { path: label, value: newer }"));
+    let left = folder.run_json("verify --database table.db", 1);
+    assert_eq!(left["found"]["different"], 2);
+    assert_eq!(folder.run("verify --database table.db --repair").code, Some(2));
+}
