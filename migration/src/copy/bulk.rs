@@ -4,11 +4,10 @@
 //! Images go in batches of 25, which only create where two items can have one place, or somebody else writes to the target.
 
 use crate::copy::batches::Batches;
-use crate::copy::change::{Change, What};
 use crate::copy::image::Images;
 use crate::copy::put::{MAX_CONFLICTS, Placed, Spent, Tables};
 use crate::copy::way::Way;
-use crate::copy::{batches, queue};
+use crate::copy::{batches, refresh};
 use crate::error::Error;
 use crate::item::Item;
 use crate::item::json::item_to_json;
@@ -96,7 +95,10 @@ pub(crate) async fn hand_over(
         let handed = match (pace.heed(), images.of(&item)) {
             (Err(error), _) => Err(error),
             (_, Err(failure)) => Ok(Outcome::Failed(failure)),
-            (_, Ok(_)) => refresh(services, plan, &source_key).await.map(|()| Outcome::Written),
+            (_, Ok(_)) => {
+                let key = item_to_json(&source_key);
+                refresh::send(services, &plan.run, &key, None).await.map(|()| Outcome::Written)
+            }
         };
         let is_over = handed.is_err();
         page.push((at, source_key, handed.map(Written::of)));
@@ -105,14 +107,6 @@ pub(crate) async fn hand_over(
         }
     }
     page
-}
-
-async fn refresh(services: &Services, plan: &Plan, source_key: &Item) -> Result<(), Error> {
-    let at = (services.clock)();
-    let (key, what) = (item_to_json(source_key), What::Refresh { old_target_key: None });
-    let mut change = Change { run: plan.run.clone(), event: String::new(), at, key, what };
-    change.event = format!("retry-{}-{}", at.as_nanosecond(), &change.group()[..32]);
-    queue::send(services.carrier()?, &change).await
 }
 
 impl Spent {
