@@ -135,11 +135,11 @@ async fn look(embedded: &Embedded, mapping: &Mapping, lane: &Lane) -> Answer<Fou
         };
         let mut after = position.after.max(horizon(engine) - 1);
         loop {
-            let seen = records::after(engine, &stream, &shard.id, after, LOOKED_AT)?;
-            let is_last = seen.len() < LOOKED_AT;
-            let last = seen.last().map_or(after, |record| record.number);
-            let mut records: Vec<Record> =
-                seen.into_iter().filter(|it| it.bucket % mapping.lanes == lane.number).collect();
+            let is_ours = |bucket: u32| bucket % mapping.lanes == lane.number;
+            let seen = records::wanted_after(engine, &stream, &shard.id, after, LOOKED_AT, is_ours)?;
+            let is_last = seen.count < LOOKED_AT;
+            let last = seen.last.unwrap_or(after);
+            let mut records = seen.records;
             if !records.is_empty() {
                 let is_full = fit(&mut records, mapping.batch_size as usize);
                 return Ok(Found::Batch { stream, records, is_full });

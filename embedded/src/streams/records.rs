@@ -19,8 +19,6 @@ pub(crate) struct Record {
     pub(crate) created_at: i64,
     /// How much of a batch it takes up.
     pub(crate) bytes: usize,
-    /// Which key it is of.
-    pub(crate) bucket: u32,
     /// As `GetRecords` gives it.
     pub(crate) body: Value,
 }
@@ -35,8 +33,27 @@ pub(crate) fn number(public: &str) -> Option<i64> {
     i64::try_from(public.parse::<u128>().ok()?.checked_sub(FIRST_NUMBER)?).ok()
 }
 
+/// What was seen of a shard: the records that were wanted, and how far.
+pub(crate) struct Seen {
+    pub(crate) records: Vec<Record>,
+    pub(crate) last: Option<i64>,
+    pub(crate) count: usize,
+}
+
 /// The next records of a shard behind a number, in their order.
 pub(crate) fn after(engine: &Engine, stream: &Stream, shard: &str, number: i64, limit: usize) -> Answer<Vec<Record>> {
+    Ok(wanted_after(engine, stream, shard, number, limit, |_| true)?.records)
+}
+
+/// The same of the keys that are wanted; of the others nothing is read but their number.
+pub(crate) fn wanted_after(
+    engine: &Engine,
+    stream: &Stream,
+    shard: &str,
+    number: i64,
+    limit: usize,
+    is_wanted: impl Fn(u32) -> bool,
+) -> Answer<Seen> {
     let sql = "SELECT event_id, event_name, keys_json, new_image, old_image, CAST(sequence_number AS INTEGER), \
                    created_at, user_identity, \
                    key_hash(keys_json, (SELECT hash_name FROM \"::shards\" WHERE id = ?2)) \
@@ -44,11 +61,14 @@ pub(crate) fn after(engine: &Engine, stream: &Stream, shard: &str, number: i64, 
                    AND CAST(sequence_number AS INTEGER) > ?3 ORDER BY CAST(sequence_number AS INTEGER) LIMIT ?4";
     let mut statement = engine.storage.conn().prepare_cached(sql)?;
     let mut rows = statement.query(params![stream.table, shard, number, limit as i64])?;
-    let mut records = Vec::new();
+    let mut seen = Seen { records: Vec::new(), last: None, count: 0 };
     while let Some(row) = rows.next()? {
-        records.push(record(row, &stream.view_type)?);
+        (seen.last, seen.count) = (Some(row.get(5)?), seen.count + 1);
+        if is_wanted(row.get(8)?) {
+            seen.records.push(record(row, &stream.view_type)?);
+        }
     }
-    Ok(records)
+    Ok(seen)
 }
 
 /// The number of the last record of a shard.
@@ -95,7 +115,7 @@ fn record(row: &Row<'_>, view_type: &str) -> Answer<Record> {
     if let Some(identity) = optional(7)? {
         body["userIdentity"] = identity;
     }
-    Ok(Record { number, created_at, bytes, bucket: row.get(8)?, body })
+    Ok(Record { number, created_at, bytes, body })
 }
 
 /// Whether two images in DynamoDB's JSON are of the same item. Sets have no order.
