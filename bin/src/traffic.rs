@@ -46,8 +46,14 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Begins: so many writes a second on `table`.
-    pub(crate) async fn begin(client: Client, table: &str, key: &KeySchema, writes: u32) -> Result<Self, CliError> {
+    /// Begins: so many writes a second on `table`, for so long or until it is ended.
+    pub(crate) async fn begin(
+        client: Client,
+        table: &str,
+        key: &KeySchema,
+        writes: u32,
+        limit: Duration,
+    ) -> Result<Self, CliError> {
         let page = client.scan().table_name(table).limit(ITEMS).send().await;
         let items = page.map_err(|error| Error::from_sdk("Scan", error))?.items.unwrap_or_default();
         if items.is_empty() {
@@ -69,6 +75,7 @@ impl Traffic {
                 gone: Vec::new(),
                 writes: nth,
                 step: number.into(),
+                limit,
                 done: done.clone(),
             };
             tokio::spawn(writer.work(Duration::from_secs(1) * number / writes, stop.clone()))
@@ -112,6 +119,7 @@ struct Writer {
     /// The number of its last write: no two writers have one in common.
     writes: u64,
     step: u64,
+    limit: Duration,
     done: Arc<Done>,
 }
 
@@ -119,7 +127,8 @@ impl Writer {
     async fn work(mut self, pause: Duration, stop: Arc<AtomicBool>) -> Result<(Item, Instant), Error> {
         let mut beat = tokio::time::interval(pause);
         beat.set_missed_tick_behavior(MissedTickBehavior::Burst);
-        while !stop.load(Ordering::Relaxed) {
+        let began = Instant::now();
+        while !stop.load(Ordering::Relaxed) && began.elapsed() < self.limit {
             beat.tick().await;
             let written = self.write().await;
             self.is_written(written)?;

@@ -18,6 +18,9 @@ pub(crate) struct RehearsalArgs {
     /// While a copy is rehearsed, let an application make, change and delete items of the source, so many writes a second
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) traffic: Option<u32>,
+    /// For how many seconds the application of --traffic writes [default: until the cut-over]
+    #[arg(long, value_name = "N", requires = "traffic", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) traffic_seconds: Option<u64>,
     /// End the rehearsal of a copy by its cut-over, as soon as the target is in step; without it the copy goes on until `run
     /// cutover` or Ctrl-C
     #[arg(long)]

@@ -20,8 +20,10 @@ use crate::progress::LocalProgress;
 use crate::signals::Signals;
 use crate::traffic::Traffic;
 
-/// Between two looks: nothing leaves this process.
-const LOOK: Duration = Duration::from_millis(250);
+/// Between two looks at what waits: nothing leaves this process, but counting a long queue takes its time.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between two looks for what was written last.
+const LOOK_FOR_LAST: Duration = Duration::from_millis(100);
 /// Between two lines where there is no terminal to keep one of them up to date.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 /// After this long without what was written last something is wrong that no waiting mends.
@@ -32,6 +34,8 @@ const LONGEST: Duration = Duration::from_secs(600);
 pub(crate) struct Wanted {
     /// Writes a second of an application.
     pub(crate) traffic: Option<u32>,
+    /// For how long, where it doesn't go on until the cut-over.
+    pub(crate) traffic_seconds: Option<u64>,
     /// Whether it ends by the cut-over.
     pub(crate) cutover: bool,
 }
@@ -127,13 +131,14 @@ impl Kept<'_> {
 
     /// Lets the application end, and waits until the target holds what it has written last; the lines of the report.
     async fn end(self, traffic: Traffic) -> Result<Vec<String>, CliError> {
-        let done = traffic.done.clone();
+        let (done, asked) = (traffic.done.clone(), Instant::now());
         let last = traffic.end().await?;
+        let was_at_work = last.1 >= asked;
         let seconds = self.come_up(last).await?.as_secs_f64();
-        Ok(vec![
-            format!("traffic     {}", done.words()),
-            format!("in step     {seconds:.1} s after the application's last write"),
-        ])
+        let mut notes = vec![format!("traffic     {}", done.words())];
+        // Of one that ended long before nobody has looked how soon.
+        notes.extend(was_at_work.then(|| format!("in step     {seconds:.1} s after the application's last write")));
+        Ok(notes)
     }
 
     /// Waits until the target holds an item as the source has it, and everything else that waits; tells how long that took.
@@ -160,7 +165,7 @@ impl Kept<'_> {
                     "the target isn't in step {waited} after the last write: {found}"
                 )));
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(LOOK_FOR_LAST).await;
         }
     }
 }

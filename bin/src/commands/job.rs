@@ -115,7 +115,8 @@ impl Job {
 
     async fn traffic(&self) -> Result<Option<Traffic>, CliError> {
         let (Some(writes), Some(database)) = (self.wanted.traffic, &self.clients.database) else { return Ok(None) };
-        Ok(Some(Traffic::begin(database.client(), &self.table.name, &self.plan.key, writes).await?))
+        let limit = self.wanted.traffic_seconds.map_or(Duration::MAX, Duration::from_secs);
+        Ok(Some(Traffic::begin(database.client(), &self.table.name, &self.plan.key, writes, limit).await?))
     }
 
     async fn services(&self, carrier: Option<Carrier>) -> Services {

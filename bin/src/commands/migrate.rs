@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
+use migration::Kind;
 use migration::cost::Prices;
 use migration::definition::{Budget, Definition, Prewarm, PrewarmKind, WriteRequests};
 use migration::plan::{Engine, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
 
-use crate::args::{MigrateArgs, PrewarmArg, WritesArg};
+use crate::args::{MigrateArgs, PrewarmArg, RehearsalArgs, WritesArg};
 use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::{deployed, dry_run, raised};
@@ -29,6 +30,7 @@ const SILENCE: Duration = Duration::from_secs(3);
 pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     let definition = definition(&args)?;
     let prices = prices(&args)?;
+    refuse_flags_of_a_copy(&args.rehearsal, &definition)?;
     let (started, functions) = (Timestamp::now(), functions::transforms::all());
     let now = args.now.unwrap_or(started);
     if let Some(key) = &definition.source.key {
@@ -38,6 +40,7 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
     let (engine, clients) = match choose(&args, &definition.migration)? {
         Choice::StepFunctions(target) => return deployed::migrate(args, definition, prices, target).await,
         Choice::Direct => {
+            refuse_changes(&definition)?;
             raised::offer_here(None).await?;
             (Engine::Direct, connect(&args, &definition).await?)
         }
@@ -48,7 +51,8 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         }
     };
     let table = first_contact(&clients.source, definition.source.table.as_str()).await?;
-    let plan = Plan::new(definition, &table, engine, workers(args.workers), started)?;
+    let target = target_of(&clients.target, &definition).await?;
+    let plan = Plan::new(definition, &table, engine, workers(args.workers), started)?.for_target(target.as_ref())?;
     let plan = Plan { now, ..plan };
     // The same by the table's own key; a run would find out after its plan is written.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
@@ -56,7 +60,8 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         return dry_run::show(&clients.source, &plan, &functions, &table, &prices, args.output).await;
     }
     let plan = Plan { database: args.rehearsal.database.as_deref().map(std::path::absolute).transpose()?, ..plan };
-    let wanted = Wanted { traffic: args.rehearsal.traffic, cutover: args.rehearsal.cutover };
+    let RehearsalArgs { traffic, traffic_seconds, cutover, .. } = args.rehearsal;
+    let wanted = Wanted { traffic, traffic_seconds, cutover };
     let ledger = local::new_ledger(&plan.run).await?;
     Job { plan, table, clients, prices, output: args.output, ledger, wanted }.run().await
 }
@@ -121,10 +126,50 @@ pub(crate) fn workers(asked: Option<u32>) -> u32 {
 
 /// Says which real table is meant, and opens the way to it.
 async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<Clients, CliError> {
-    let (client, place) = direct::connect().await?;
-    let verb = if args.dry_run { "reads a sample of" } else { "changes" };
+    let (clients, place) = direct::clients(definition).await?;
+    let verb = match (args.dry_run, &definition.target) {
+        (true, _) => "reads a sample of",
+        (false, Some(_)) => "carries",
+        (false, None) => "changes",
+    };
     show::line(format_args!("engine direct: {verb} the real table {} {place}", definition.source.table));
-    Ok(Clients::of_one(client))
+    Ok(clients)
+}
+
+/// The target as it stands; nothing where it is yet to be created.
+pub(crate) async fn target_of(client: &Client, definition: &Definition) -> Result<Option<Table>, CliError> {
+    let Some(target) = &definition.target else { return Ok(None) };
+    match Table::describe(client, target.table.as_str()).await {
+        Err(error) if error.kind() == Kind::NotFound && target.create => Ok(None),
+        Err(error) if error.kind() == Kind::NotFound => {
+            Err(CliError::usage(format!("{error}; `create: true` in the target has it created like the source")))
+        }
+        described => Ok(Some(described?)),
+    }
+}
+
+/// Nothing outside of a stack calls functions for what a real table's stream says.
+fn refuse_changes(definition: &Definition) -> Result<(), CliError> {
+    match &definition.target {
+        Some(target) if target.carry.has_changes() => Err(CliError::usage(
+            "expected a stack, or a rehearsal, for a copy that carries changes, found --engine direct; deploy it with \
+             `cargo run -p infra -- deploy`, rehearse it with --engine embedded, or carry the items alone with \
+             `carry: bulk` in the target",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_flags_of_a_copy(args: &RehearsalArgs, definition: &Definition) -> Result<(), CliError> {
+    let is_kept = definition.target.as_ref().is_some_and(|target| target.carry.has_changes());
+    let flags = [(args.traffic.is_some(), "--traffic"), (args.cutover, "--cutover")];
+    match flags.into_iter().find(|(is_given, _)| *is_given && !is_kept) {
+        Some((_, flag)) => Err(CliError::usage(format!(
+            "{flag} is for a copy that carries changes, and this migration is none; leave it out, or name a target in the \
+             migration"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Says that this is a rehearsal, and opens its database.

@@ -164,9 +164,9 @@ pub(crate) async fn connect(plan: &Plan, verb: &str) -> Result<Clients, CliError
     let table = &plan.definition.source.table;
     match (plan.engine, &plan.database) {
         (Engine::Direct, _) => {
-            let (client, place) = direct::connect().await?;
+            let (clients, place) = direct::clients(&plan.definition).await?;
             show::line(format_args!("engine direct: {verb} the real table {table} {place}"));
-            Ok(Clients::of_one(client))
+            Ok(clients)
         }
         (Engine::Embedded, Some(file)) => {
             show::line(format_args!("engine embedded: table {table} in {}", file.display()));

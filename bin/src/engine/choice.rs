@@ -54,7 +54,7 @@ pub(crate) fn nothing_deployed(migration: &str) -> String {
 }
 
 fn refuse_flags_of_the_rehearsal(args: &MigrateArgs, instead: &str) -> Result<(), CliError> {
-    let RehearsalArgs { data, items, database, traffic, cutover } = &args.rehearsal;
+    let RehearsalArgs { data, items, database, traffic, cutover, .. } = &args.rehearsal;
     refuse(
         [
             (data.is_some(), "--data"),

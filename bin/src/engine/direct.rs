@@ -2,11 +2,25 @@
 
 use aws_sdk_applicationautoscaling::Client as Autoscaling;
 use aws_sdk_dynamodb::Client;
+use migration::definition::{Definition, Target};
 
+use crate::engine::Clients;
 use crate::errors::CliError;
 
 /// Where the SDK looks for the endpoint of that service first.
 const AUTOSCALING_ENDPOINT: &str = "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING";
+
+/// Clients of a migration's tables, and words for where its source is. The target may be in another region, or another
+/// account's.
+pub(crate) async fn clients(definition: &Definition) -> Result<(Clients, String), CliError> {
+    let (source, place) = connect().await?;
+    let Some(Target { region, role, .. }) = &definition.target else { return Ok((Clients::of_one(source), place)) };
+    let configuration = functions::client::configuration().await;
+    let of_target =
+        functions::client::configuration_of_target(&configuration, region.as_deref(), role.as_deref()).await;
+    let target = functions::client::dynamodb(&of_target);
+    Ok((Clients { target, ..Clients::of_one(source) }, place))
+}
 
 /// A client, and words for where it points.
 pub(crate) async fn connect() -> Result<(Client, String), CliError> {

@@ -28,6 +28,15 @@ const NEW_TABLE_UNITS: i64 = 1_000;
 /// lasts as long as its clients. Where the table can't be filled, a file that wasn't there before isn't there
 /// afterwards.
 pub(crate) async fn open(args: &RehearsalArgs, definition: &Definition) -> Result<Clients, CliError> {
+    if let Some(target) = &definition.target
+        && target.table == definition.source.table
+    {
+        return Err(CliError::usage(format!(
+            "expected two names, found {} for both tables: a rehearsal has one database, whatever regions they are in; \
+             rehearse with another name with --table",
+            target.table
+        )));
+    }
     let new_file = args.database.as_deref().filter(|file| !file.exists());
     let database = match &args.database {
         Some(file) => open_file(file, Options::default())?,
