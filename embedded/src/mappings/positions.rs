@@ -1,7 +1,7 @@
 //! How far a mapping has come in each shard of its stream. A shard is read in lanes: each has the keys of its share
 //! of the hashes, and a position of its own.
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::Mapping;
 use crate::engine::Engine;
@@ -39,6 +39,13 @@ pub(super) fn open(engine: &Engine, mapping: &Mapping, stream: &Stream) -> Answe
     Ok(readable)
 }
 
+/// Where a lane is; `None` where its shard was never opened.
+pub(super) fn of_lane(engine: &Engine, mapping: i64, shard: &str, lane: u32) -> Answer<Option<Position>> {
+    let sql = "SELECT after, is_done FROM \"::positions\" WHERE mapping = ?1 AND shard = ?2 AND lane = ?3";
+    let mut statement = engine.storage.conn().prepare_cached(sql)?;
+    Ok(statement.query_row(params![mapping, shard, lane], position).optional()?)
+}
+
 /// Notes how far a lane has come.
 pub(super) fn reach(engine: &Engine, mapping: i64, shard: &str, lane: u32, position: Position) -> Answer<()> {
     let sql = "INSERT INTO \"::positions\" (mapping, shard, lane, after, is_done) VALUES (?1, ?2, ?3, ?4, ?5) \
@@ -51,7 +58,6 @@ pub(super) fn reach(engine: &Engine, mapping: i64, shard: &str, lane: u32, posit
 fn lanes(engine: &Engine, mapping: &Mapping, shard: &Shard) -> Answer<Vec<Position>> {
     let sql = "SELECT after, is_done FROM \"::positions\" WHERE mapping = ?1 AND shard = ?2 ORDER BY lane";
     let mut statement = engine.storage.conn().prepare_cached(sql)?;
-    let position = |row: &rusqlite::Row<'_>| Ok(Position { after: row.get(0)?, is_done: row.get(1)? });
     let rows = statement.query_map(params![mapping.number, shard.id], position)?;
     let known: Vec<Position> = rows.collect::<rusqlite::Result<_>>()?;
     if known.len() == mapping.lanes as usize {
@@ -69,4 +75,8 @@ fn lanes(engine: &Engine, mapping: &Mapping, shard: &Shard) -> Answer<Vec<Positi
     engine.storage.conn().prepare_cached(sql)?.execute(params![mapping.number, shard.id])?;
     (0..mapping.lanes).try_for_each(|lane| reach(engine, mapping.number, &shard.id, lane, start))?;
     Ok(vec![start; mapping.lanes as usize])
+}
+
+fn position(row: &Row<'_>) -> rusqlite::Result<Position> {
+    Ok(Position { after: row.get(0)?, is_done: row.get(1)? })
 }

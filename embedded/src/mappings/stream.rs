@@ -1,7 +1,7 @@
 //! From a stream to a function: one lane for each share of a shard's keys, batches in order within it, children of a
 //! split shard after their parent.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -12,6 +12,7 @@ use super::positions::{self, Position};
 use super::{Mapping, find};
 use crate::Embedded;
 use crate::database::WeakEmbedded;
+use crate::engine::Engine;
 use crate::reply::{Answer, Fault};
 use crate::streams::records::{self, Record};
 use crate::streams::{self, Stream, horizon};
@@ -22,8 +23,6 @@ const BETWEEN_POLLS: Duration = Duration::from_millis(250);
 const MOST_BYTES: usize = 6 * 1024 * 1024;
 /// Records that a lane looks at in search of its own.
 const LOOKED_AT: usize = 1_000;
-/// What is trimmed when nobody changes anything is found this often at least.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
 /// One lane of one shard.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,128 +31,144 @@ struct Lane {
     number: u32,
 }
 
-/// What a lane finds when it looks.
-enum Found {
-    Batch { stream: Stream, records: Vec<Record>, is_full: bool },
-    Nothing,
-    Done,
+/// What is known of the lanes of a mapping between two looks at its stream.
+#[derive(Debug, Clone, Default)]
+struct Lanes {
+    /// How far each shard was looked at.
+    seen: HashMap<String, i64>,
+    /// At work: they look for more themselves.
+    busy: HashSet<Lane>,
+    /// Of those, the ones that something new was found for: they may have looked just before.
+    again: HashSet<Lane>,
 }
 
 /// Delivers until the mapping is changed, or the stream is gone.
 pub(super) async fn follow(weak: &WeakEmbedded, mapping: Mapping) {
-    let (mut lanes, mut running) = (JoinSet::new(), HashSet::new());
+    let (mut lanes, mut working) = (Lanes::default(), JoinSet::new());
     loop {
         let (mut stream_changes, mut mapping_changes) = {
             let Some(embedded) = weak.upgrade() else { break };
-            let changes = (embedded.stream_changes(), embedded.mapping_changes());
-            let asked = mapping.clone();
-            let open = embedded.with_engine(move |engine| {
-                let same = find(engine, asked.number)?.filter(|it| it.changed_at == asked.changed_at);
-                let Some(known) = same else { return Ok(None) };
-                let Ok(stream) = streams::stream(engine, &known.source_arn) else { return Ok(None) };
-                positions::open(engine, &known, &stream).map(Some)
-            });
-            let Ok(Ok::<_, Fault>(Some(open))) = open.await else { break };
-            for (shard, positions) in open {
-                for (number, _) in positions.iter().enumerate().filter(|(_, position)| !position.is_done) {
-                    let lane = Lane { shard: shard.id.clone(), number: number as u32 };
-                    if running.insert(lane.clone()) {
-                        lanes.spawn(work(weak.clone(), mapping.clone(), lane));
-                    }
-                }
+            let (mut of_stream, mut of_mapping) = (embedded.stream_changes(), embedded.mapping_changes());
+            of_stream.mark_unchanged();
+            of_mapping.mark_unchanged();
+            let (asked, mut known) = (mapping.clone(), std::mem::take(&mut lanes));
+            let looked = embedded.with_engine(move |engine| due(engine, &asked, &mut known).map(|due| (due, known)));
+            let Ok(Ok((Some(due), known))) = looked.await else { break };
+            lanes = known;
+            for lane in due {
+                lanes.busy.insert(lane.clone());
+                working.spawn(work(weak.clone(), mapping.clone(), lane));
             }
-            changes
+            (of_stream, of_mapping)
         };
-        stream_changes.mark_unchanged();
         tokio::select! {
             biased;
-            Some(ended) = lanes.join_next() => {
-                if let Ok(lane) = ended {
-                    running.remove(&lane);
+            Some(ended) = working.join_next() => {
+                let Ok(lane) = ended else { break };
+                lanes.busy.remove(&lane);
+                if lanes.again.remove(&lane) {
+                    lanes.busy.insert(lane.clone());
+                    working.spawn(work(weak.clone(), mapping.clone(), lane));
                 }
             }
-            // New shards come with changes of the table; its lanes hear of new records themselves.
             Ok(()) = stream_changes.changed() => tokio::time::sleep(BETWEEN_POLLS).await,
             Ok(()) = mapping_changes.changed() => {}
-            () = tokio::time::sleep(LONGEST_WAIT) => {}
+            else => break,
         }
     }
     // Those under way end by themselves: their work is done, and noted.
-    while lanes.join_next().await.is_some() {}
+    while working.join_next().await.is_some() {}
 }
 
-/// Works a lane until it is done, or its mapping has changed.
-async fn work(weak: WeakEmbedded, mapping: Mapping, lane: Lane) -> Lane {
+/// The lanes that have something to deliver and aren't at it. `None` when the mapping was changed, or the stream is gone.
+fn due(engine: &mut Engine, mapping: &Mapping, lanes: &mut Lanes) -> Answer<Option<Vec<Lane>>> {
+    let is_same = find(engine, mapping.number)?.is_some_and(|it| it.changed_at == mapping.changed_at);
+    let Some(stream) = streams::stream(engine, &mapping.source_arn).ok().filter(|_| is_same) else { return Ok(None) };
+    let mut due = Vec::new();
     loop {
-        let Some((embedded, now)) = active(&weak, mapping.number).await else { return lane };
-        if now.changed_at != mapping.changed_at {
-            return lane;
+        let mut has_ended = false;
+        for (shard, positions) in positions::open(engine, mapping, &stream)? {
+            let open = positions.iter().filter(|position| !position.is_done).map(|position| position.after);
+            let Some(first) = open.min() else { continue };
+            let seen = lanes.seen.entry(shard.id.clone()).or_insert(first);
+            let mut numbers = BTreeSet::new();
+            loop {
+                let records = records::after(engine, &stream, &shard.id, *seen, LOOKED_AT)?;
+                *seen = records.last().map_or(*seen, |record| record.number);
+                numbers.extend(records.iter().map(|record| record.bucket % mapping.lanes));
+                if records.len() < LOOKED_AT {
+                    break;
+                }
+            }
+            for number in numbers {
+                let lane = Lane { shard: shard.id.clone(), number };
+                if lanes.busy.contains(&lane) {
+                    lanes.again.insert(lane);
+                } else if !due.contains(&lane) {
+                    due.push(lane);
+                }
+            }
+            let is_of_shard = |lane: &Lane| lane.shard == shard.id;
+            if shard.ends.is_some() && !lanes.busy.iter().chain(&due).any(is_of_shard) {
+                let ended = Position { after: *seen, is_done: true };
+                (0..mapping.lanes)
+                    .try_for_each(|lane| positions::reach(engine, mapping.number, &shard.id, lane, ended))?;
+                has_ended = true;
+            }
         }
-        let (mut stream_changes, mut mapping_changes) = (embedded.stream_changes(), embedded.mapping_changes());
-        stream_changes.mark_unchanged();
-        mapping_changes.mark_unchanged();
-        let Ok(found) = look(&embedded, &mapping, &lane).await else { return lane };
-        match found {
-            Found::Done => return lane,
-            Found::Batch { stream, mut records, is_full } => {
-                if !is_full && mapping.window_seconds > 0 {
-                    tokio::time::sleep(Duration::from_secs(mapping.window_seconds.into())).await;
-                    match look(&embedded, &mapping, &lane).await {
-                        Ok(Found::Batch { records: more, .. }) => records = more,
-                        _ => continue,
-                    }
-                }
-                let way = Way { mapping: &mapping, stream: &stream, shard: &lane.shard, lane: lane.number };
-                drop(embedded);
-                if deliver(&weak, &way, records).await.is_none() {
-                    return lane;
-                }
-            }
-            Found::Nothing => {
-                drop(embedded);
-                tokio::select! {
-                    biased;
-                    Ok(()) = stream_changes.changed() => tokio::time::sleep(BETWEEN_POLLS).await,
-                    Ok(()) = mapping_changes.changed() => {}
-                    else => return lane,
-                }
-            }
+        // Its children may be read now.
+        if !has_ended {
+            return Ok(Some(due));
         }
     }
 }
 
-/// The next batch of a lane.
-async fn look(embedded: &Embedded, mapping: &Mapping, lane: &Lane) -> Answer<Found> {
+/// Works a lane as long as there is something to deliver, and its mapping stays as it is.
+async fn work(weak: WeakEmbedded, mapping: Mapping, lane: Lane) -> Lane {
+    while let Some((embedded, now)) = active(&weak, mapping.number).await {
+        if now.changed_at != mapping.changed_at {
+            break;
+        }
+        let Ok(Some(mut batch)) = look(&embedded, &mapping, &lane).await else { break };
+        if !batch.is_full && mapping.window_seconds > 0 {
+            tokio::time::sleep(Duration::from_secs(mapping.window_seconds.into())).await;
+            let Ok(Some(longer)) = look(&embedded, &mapping, &lane).await else { break };
+            batch = longer;
+        }
+        drop(embedded);
+        let way = Way { mapping: &mapping, stream: &batch.stream, shard: &lane.shard, lane: lane.number };
+        if deliver(&weak, &way, batch.records).await.is_none() {
+            break;
+        }
+    }
+    lane
+}
+
+/// The next records of a lane.
+struct Batch {
+    stream: Stream,
+    records: Vec<Record>,
+    is_full: bool,
+}
+
+async fn look(embedded: &Embedded, mapping: &Mapping, lane: &Lane) -> Answer<Option<Batch>> {
     let (mapping, lane) = (mapping.clone(), lane.clone());
     let found = embedded.with_engine(move |engine| {
         let stream = streams::stream(engine, &mapping.source_arn)?;
-        let open = positions::open(engine, &mapping, &stream)?;
-        let of_shard = open.into_iter().find(|(shard, _)| shard.id == lane.shard);
-        let Some((shard, positions)) = of_shard else { return Ok(Found::Done) };
-        let Some(position) = positions.get(lane.number as usize).filter(|it| !it.is_done) else {
-            return Ok(Found::Done);
-        };
-        let mut after = position.after.max(horizon(engine) - 1);
+        let position = positions::of_lane(engine, mapping.number, &lane.shard, lane.number)?;
+        let mut after = position.map_or(0, |position| position.after).max(horizon(engine) - 1);
         loop {
             let is_ours = |bucket: u32| bucket % mapping.lanes == lane.number;
-            let seen = records::wanted_after(engine, &stream, &shard.id, after, LOOKED_AT, is_ours)?;
+            let seen = records::wanted_after(engine, &stream, &lane.shard, after, LOOKED_AT, is_ours)?;
             let is_last = seen.count < LOOKED_AT;
             let last = seen.last.unwrap_or(after);
             let mut records = seen.records;
             if !records.is_empty() {
                 let is_full = fit(&mut records, mapping.batch_size as usize);
-                return Ok(Found::Batch { stream, records, is_full });
-            }
-            let is_done = is_last && shard.ends.is_some();
-            if last > position.after || is_done {
-                let reached = Position { after: last, is_done };
-                positions::reach(engine, mapping.number, &shard.id, lane.number, reached)?;
-            }
-            if is_done {
-                return Ok(Found::Done);
+                return Ok(Some(Batch { stream, records, is_full }));
             }
             if is_last {
-                return Ok(Found::Nothing);
+                return Ok(None);
             }
             after = last;
         }

@@ -1,7 +1,7 @@
 //! The functions as Lambda runs them: each invocation with services of its own, killed at any of its requests, out of
 //! time, delivered twice; and the process around all of them, which may die.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, RangeInclusive};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,12 +20,15 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::clock;
+use crate::sabotage::Sabotage;
 use crate::scenario::Hazards;
 use crate::wire::{Traffic, Wire};
 use crate::world::{LEDGER, World};
 
 /// A Lambda function's time.
-const WHOLE_TIME: Duration = Duration::from_secs(900);
+pub(crate) const WHOLE_TIME: Duration = Duration::from_secs(900);
+/// How long a request of a slow invocation is under way, and its answer.
+const SLOW: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(6);
 
 /// How often each hazard was met.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +42,7 @@ pub(crate) struct Met {
     pub(crate) died: u64,
     pub(crate) expired: u64,
     pub(crate) asked: u64,
+    pub(crate) slow: u64,
 }
 
 impl AddAssign for Met {
@@ -52,6 +56,7 @@ impl AddAssign for Met {
         self.died += other.died;
         self.expired += other.expired;
         self.asked += other.asked;
+        self.slow += other.slow;
     }
 }
 
@@ -78,6 +83,7 @@ struct Luck {
     seed: u64,
     cut: Option<(u64, Cut)>,
     time: Duration,
+    is_slow: bool,
 }
 
 impl Lambda {
@@ -85,6 +91,12 @@ impl Lambda {
         let random = StdRng::seed_from_u64(seed);
         let state = State { random, met: Met::default(), kills: Vec::new(), weathers: Vec::new() };
         Self { world, traffic, weather, hazards, alive: TaskTracker::new(), state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// One invocation that is not the document's: a mapping's.
+    pub(crate) async fn call(&self, task: Task, event: Value) -> Result<Value, TaskFailure> {
+        let luck = self.luck();
+        self.invocation(task, event, luck).await
     }
 
     /// Waits until no invocation is left.
@@ -132,18 +144,30 @@ impl Lambda {
         let hurried = Duration::from_millis(60_000 + random.random_range(10..600));
         let is_hurried = random.random_bool(hazards.hurried);
         state.met.hurried += u64::from(is_hurried);
-        let time = if is_hurried { hurried } else { WHOLE_TIME };
-        Luck { seed: random.random(), cut, time }
+        let time = if is_hurried { hurried } else { hazards.time };
+        let is_slow = hazards.slow > 0.0 && random.random_bool(hazards.slow);
+        state.met.slow += u64::from(is_slow);
+        Luck { seed: random.random(), cut, time, is_slow }
     }
 
     async fn invocation(&self, task: Task, payload: Value, luck: Luck) -> Result<Value, TaskFailure> {
-        let faults = Faults::new(luck.seed, self.weather.clone());
+        let latency = if luck.is_slow { SLOW } else { self.weather.latency.clone() };
+        let faults = Faults::new(luck.seed, Weather { latency, ..self.weather.clone() });
         if let Some((number, cut)) = luck.cut {
             faults.cut_off_at(number, cut);
         }
         self.state.lock().unwrap().weathers.push(faults.clone());
+        let guard = self.traffic.sabotage.and_then(Sabotage::of_copy);
+        if let Some(answer) = guard.and_then(|guard| guard.instead_of(task)) {
+            return Ok(answer);
+        }
         let services = self.services(task, &faults);
         let deadline = Instant::now() + luck.time;
+        if let Some(before) = guard.and_then(|guard| guard.ahead_of(task)) {
+            while before.run(&services, payload.clone(), None).await.is_ok_and(|answer| answer["ready"] != true) {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+            }
+        }
         tokio::select! {
             biased;
             answer = task.run(&services, payload, Some(deadline)) => answer.map_err(|error| {
@@ -165,9 +189,14 @@ impl Lambda {
     fn services(&self, task: Task, faults: &Faults) -> Services {
         let wire = Wire::new(self.traffic.clone(), task, faults.clone());
         let database = &self.world.database;
-        let config = migration::client_config(database.client_builder());
-        let client = Client::from_conf(config.http_client(wire.to(database.faulty_http_client(faults))).build());
-        Services::new(client.clone(), None, Ledger::new(client, LEDGER), Functions::new(), clock::now)
+        let http = wire.to(database.faulty_http_client(faults));
+        let config = migration::client_config(database.client_builder()).http_client(http.clone());
+        let client = Client::from_conf(config.build());
+        let carrier = self.world.carrier(http);
+        let mut services =
+            Services::new(client.clone(), None, Ledger::new(client, LEDGER), Functions::new(), clock::now);
+        services.carrier = carrier;
+        services
     }
 
     fn is_doubled(&self) -> bool {

@@ -9,6 +9,7 @@
 mod application;
 mod arguments;
 mod clock;
+mod copy;
 mod judge;
 mod lambda;
 mod migrations;
@@ -20,6 +21,7 @@ mod seed;
 mod wire;
 mod world;
 
+use std::fmt::Debug;
 use std::ops::Range;
 use std::panic::catch_unwind;
 use std::process::ExitCode;
@@ -27,9 +29,12 @@ use std::process::ExitCode;
 use libtest_mimic::{Failed, Trial};
 
 use crate::arguments::Asked;
+use crate::copy::Guard;
 use crate::lambda::Met;
+use crate::model::Promise;
 use crate::sabotage::Sabotage;
-use crate::seed::{Verdict, play};
+use crate::scenario::Scenario;
+use crate::seed::Verdict;
 
 /// Seeds that make one test: enough that starting one costs nothing, few enough that all processors end together.
 const SEEDS_IN_A_TEST: u64 = 50;
@@ -43,40 +48,70 @@ fn main() -> Result<ExitCode, String> {
 
 fn trials(asked: Asked) -> Vec<Trial> {
     let count = match asked {
-        Asked::Seed(seed) => return vec![Trial::test(format!("seed_{seed}"), move || tell(seed))],
+        Asked::Seed(seed) => {
+            let tell_of_copy = move || tell(COPY, seed, copy::Scenario::draw(seed).without_items());
+            return vec![
+                Trial::test(format!("seed_{seed}"), move || tell(IN_PLACE, seed, Scenario::draw(seed).without_items())),
+                Trial::test(format!("copy::seed_{seed}"), tell_of_copy),
+            ];
+        }
         Asked::Seeds(count) => count,
     };
-    let starts = (0..count).step_by(SEEDS_IN_A_TEST as usize);
-    let ranges = starts.map(|start| start..count.min(start + SEEDS_IN_A_TEST));
-    let seeds = ranges.map(|seeds| {
-        Trial::test(format!("seeds_{:05}_to_{:05}", seeds.start, seeds.end - 1), move || keep_their_promises(seeds))
+    let noticed = Sabotage::ALL.map(|guard| {
+        let play = move |seed| seed::play(seed, Some(guard));
+        Trial::test(format!("a_missing_guard_is_noticed::{guard:?}"), move || is_noticed(play, guard.breaks()))
     });
-    let noticed = Sabotage::ALL
-        .map(|guard| Trial::test(format!("a_missing_guard_is_noticed::{guard:?}"), move || is_noticed(guard)));
+    let noticed_in_copies = Guard::ALL.map(|guard| {
+        let play = move |seed| copy::play(seed, Some(guard));
+        Trial::test(format!("copy::a_missing_guard_is_noticed::{guard:?}"), move || is_noticed(play, guard.breaks()))
+    });
     let own = [
-        Trial::test("one_seed_takes_one_course", one_seed_takes_one_course),
+        Trial::test("one_seed_takes_one_course", || one_seed_takes_one_course(IN_PLACE)),
+        Trial::test("copy::one_seed_takes_one_course", || one_seed_takes_one_course(COPY)),
         Trial::test("every_hazard_is_met", every_hazard_is_met),
+        Trial::test("copy::every_hazard_is_met", every_hazard_of_copies_is_met),
         Trial::test("own_arguments_stand_beside_those_of_libtest", own_arguments_stand_beside_those_of_libtest),
     ];
-    own.into_iter().chain(noticed).chain(seeds).collect()
+    let seeds = [IN_PLACE, COPY].into_iter().flat_map(|kind| seeds(kind, count));
+    own.into_iter().chain(noticed).chain(noticed_in_copies).chain(seeds).collect()
+}
+
+/// What is simulated: a migration in place, or a copy.
+#[derive(Clone, Copy)]
+struct Simulated {
+    prefix: &'static str,
+    play: fn(u64) -> Verdict,
+}
+
+const IN_PLACE: Simulated = Simulated { prefix: "", play: |seed| seed::play(seed, None) };
+const COPY: Simulated = Simulated { prefix: "copy::", play: |seed| copy::play(seed, None) };
+
+fn seeds(kind: Simulated, count: u64) -> impl Iterator<Item = Trial> {
+    let starts = (0..count).step_by(SEEDS_IN_A_TEST as usize);
+    let ranges = starts.map(move |start| start..count.min(start + SEEDS_IN_A_TEST));
+    ranges.map(move |seeds| {
+        let name = format!("{}seeds_{:05}_to_{:05}", kind.prefix, seeds.start, seeds.end - 1);
+        Trial::test(name, move || keep_their_promises(kind, seeds))
+    })
 }
 
 /// Plays one seed, and prints what it met.
-fn tell(seed: u64) -> Result<(), Failed> {
-    println!("{:#?}", crate::scenario::Scenario::draw(seed).without_items());
-    println!("{:#?}", play(seed, None));
-    keep_their_promises(seed..seed + 1)
+fn tell(kind: Simulated, seed: u64, scenario: impl Debug) -> Result<(), Failed> {
+    println!("{scenario:#?}");
+    println!("{:#?}", (kind.play)(seed));
+    keep_their_promises(kind, seed..seed + 1)
 }
 
-fn keep_their_promises(seeds: Range<u64>) -> Result<(), Failed> {
-    let broken: String = seeds.filter_map(|seed| played(seed).err()).collect();
+fn keep_their_promises(kind: Simulated, seeds: Range<u64>) -> Result<(), Failed> {
+    let broken: String = seeds.filter_map(|seed| played(kind, seed).err()).collect();
     if broken.is_empty() { Ok(()) } else { Err(broken.into()) }
 }
 
 /// Plays a seed; what is wrong with it, and how to see it again.
-fn played(seed: u64) -> Result<Verdict, String> {
-    let replay = format!("  replay: cargo test --workspace --test simulation -- --seed {seed}\n");
-    let verdict = catch_unwind(|| play(seed, None)).map_err(|_| format!("seed {seed} panicked\n{replay}"))?;
+fn played(kind: Simulated, seed: u64) -> Result<Verdict, String> {
+    let of = format!("{}seed_{seed}", kind.prefix);
+    let replay = format!("  replay: cargo test --workspace --test simulation -- --seed {seed} --exact {of}\n");
+    let verdict = catch_unwind(|| (kind.play)(seed)).map_err(|_| format!("seed {seed} panicked\n{replay}"))?;
     if verdict.broken.is_empty() {
         return Ok(verdict);
     }
@@ -85,23 +120,24 @@ fn played(seed: u64) -> Result<Verdict, String> {
 }
 
 /// Without the guard each promise that stands on it is found broken.
-fn is_noticed(guard: Sabotage) -> Result<(), Failed> {
-    let mut unbroken = guard.breaks().to_vec();
+fn is_noticed(play: impl Fn(u64) -> Verdict, promises: &[Promise]) -> Result<(), Failed> {
+    let mut unbroken = promises.to_vec();
     for seed in 0..SEEDS_TO_NOTICE {
-        let verdict = play(seed, Some(guard));
+        let verdict = play(seed);
         unbroken.retain(|promise| !verdict.broken.iter().any(|broken| broken.promise == *promise));
         if unbroken.is_empty() {
             return Ok(());
         }
     }
-    Err(format!("without {guard:?}, {SEEDS_TO_NOTICE} seeds have not found broken: {unbroken:?}").into())
+    Err(format!("{SEEDS_TO_NOTICE} seeds have not found broken: {unbroken:?}").into())
 }
 
 /// On whichever thread, however busy the machine is.
-fn one_seed_takes_one_course() -> Result<(), Failed> {
+fn one_seed_takes_one_course(kind: Simulated) -> Result<(), Failed> {
     for seed in 0..15 {
-        let again = std::thread::spawn(move || play(seed, None)).join().map_err(|_| format!("seed {seed} panicked"))?;
-        let verdict = play(seed, None);
+        let again = std::thread::spawn(move || (kind.play)(seed)).join();
+        let again = again.map_err(|_| format!("seed {seed} panicked"))?;
+        let verdict = (kind.play)(seed);
         if verdict != again {
             return Err(format!("seed {seed} took two courses:\n{verdict:#?}\n{again:#?}").into());
         }
@@ -111,20 +147,38 @@ fn one_seed_takes_one_course() -> Result<(), Failed> {
 
 /// What never happens proves nothing.
 fn every_hazard_is_met() -> Result<(), Failed> {
-    let (mut met, mut conflicts, mut changes) = (Met::default(), 0, 0);
-    for seed in 0..100 {
-        let verdict = play(seed, None);
-        met += verdict.met;
-        conflicts += verdict.conflicts;
-        changes += verdict.changes;
-    }
-    let Met { faults, killed, timed_out: _, hurried, doubled, stepped, died, expired, asked } = met;
+    let (met, conflicts, changes) = met_by(IN_PLACE);
+    let Met { faults, killed, timed_out: _, hurried, doubled, stepped, died, expired, asked, slow: _ } = met;
     let all = [faults, killed, hurried, doubled, stepped, died, expired, asked, conflicts, changes];
     if all.iter().all(|met| *met >= 10) {
         Ok(())
     } else {
         Err(format!("too little happens: {met:?}, {conflicts} conflicts, {changes} changes").into())
     }
+}
+
+/// A copy is never told a wrong time: the quiet period trusts the clocks of those who copy.
+fn every_hazard_of_copies_is_met() -> Result<(), Failed> {
+    let (met, conflicts, changes) = met_by(COPY);
+    let Met { faults, killed, timed_out: _, hurried, doubled, stepped: _, died, expired, asked, slow } = met;
+    let all = [faults, killed, hurried, doubled, died, expired, asked, slow, conflicts, changes];
+    if all.iter().all(|met| *met >= 10) {
+        Ok(())
+    } else {
+        Err(format!("too little happens: {met:?}, {conflicts} conflicts, {changes} changes").into())
+    }
+}
+
+/// What a hundred seeds meet, and the conflicts and the changes that they count.
+fn met_by(kind: Simulated) -> (Met, u64, u64) {
+    let (mut met, mut conflicts, mut changes) = (Met::default(), 0, 0);
+    for seed in 0..100 {
+        let verdict = (kind.play)(seed);
+        met += verdict.met;
+        conflicts += verdict.conflicts;
+        changes += verdict.changes;
+    }
+    (met, conflicts, changes)
 }
 
 fn own_arguments_stand_beside_those_of_libtest() -> Result<(), Failed> {

@@ -25,6 +25,10 @@ pub(crate) enum Promise {
     Capacity,
     /// In calm weather a resumed run ends.
     Ends,
+    /// A copy's target holds the image of every item of the source.
+    Images,
+    /// And nothing else.
+    Ghosts,
 }
 
 /// A broken promise, and how it shows.

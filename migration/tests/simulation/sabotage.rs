@@ -10,6 +10,7 @@ use migration::Task;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::copy::Guard;
 use crate::model::Promise;
 use crate::world::{LEDGER, TABLE};
 
@@ -36,6 +37,8 @@ pub(crate) enum Sabotage {
     Checkpoints,
     /// A checkpoint is put whatever stands there, so that of two workers on one segment either may win (R7).
     CheckpointCondition,
+    /// One of those that only copies have.
+    OfCopy(Guard),
 }
 
 /// A request on its way.
@@ -66,6 +69,14 @@ impl Sabotage {
         Self::CheckpointCondition,
     ];
 
+    /// The guard, where it is one that only copies have.
+    pub(crate) fn of_copy(self) -> Option<Guard> {
+        match self {
+            Self::OfCopy(guard) => Some(guard),
+            _ => None,
+        }
+    }
+
     /// The promises that nobody can keep without the guard: each of them has to be found broken.
     pub(crate) fn breaks(self) -> &'static [Promise] {
         match self {
@@ -74,11 +85,15 @@ impl Sabotage {
             Self::Restore | Self::CapacityNote => &[Promise::Capacity],
             Self::FailureEntries | Self::CheckpointCondition => &[Promise::Books],
             Self::Checkpoints => &[Promise::Ends],
+            Self::OfCopy(guard) => guard.breaks(),
         }
     }
 
     /// What it does to a request.
     pub(crate) fn before(self, passage: &mut Passage<'_>) -> Option<Detour> {
+        if let Self::OfCopy(guard) = self {
+            return guard.before(passage);
+        }
         let Passage { task, operation, body } = passage;
         let is_write = is_write_of_an_item(operation, body);
         let is_of =
@@ -119,6 +134,7 @@ impl Sabotage {
                     answer.status().as_u16() >= 500 || text.contains("Throttling") || text.contains("Throughput");
                 is_refused.then(|| done(all_done(body)))
             }
+            (Self::OfCopy(guard), Ok(answer)) => guard.after(operation, answer).map(done),
             (Self::Cursors, Ok(answer)) if operation == "Scan" => {
                 let mut page: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
                 page.as_object_mut()?.remove("LastEvaluatedKey")?;
@@ -164,13 +180,13 @@ fn writes_in(body: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The ledger's entry that a write is about.
-fn entry_of(write: &Value) -> &str {
+pub(crate) fn entry_of(write: &Value) -> &str {
     let entry = write["Item"].get("entry").or(write["Key"].get("entry")).filter(|_| write["TableName"] == LEDGER);
     entry.and_then(|entry| entry["S"].as_str()).unwrap_or_default()
 }
 
 /// Takes the condition out, and the names and values that nothing else uses.
-fn strip_condition(body: &mut Value) {
+pub(crate) fn strip_condition(body: &mut Value) {
     let Some(request) = body.as_object_mut() else { return };
     request.remove("ConditionExpression");
     let update = request.get("UpdateExpression").and_then(Value::as_str).unwrap_or_default().to_owned();

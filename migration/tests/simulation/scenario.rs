@@ -8,6 +8,7 @@ use migration::item::Item;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::lambda::WHOLE_TIME;
 use crate::migrations::{Migration, number, text};
 
 /// All that is drawn beforehand.
@@ -54,11 +55,24 @@ pub(crate) struct Hazards {
     pub(crate) expires: f64,
     /// That somebody stops, pauses or throttles the run.
     pub(crate) asked: f64,
+    /// That the requests of an invocation take seconds.
+    pub(crate) slow: f64,
+    /// How long an invocation may take.
+    pub(crate) time: Duration,
 }
 
 impl Hazards {
-    pub(crate) const NONE: Self =
-        Self { killed: 0.0, hurried: 0.0, stepped: 0.0, doubled: 0.0, dies: 0.0, expires: 0.0, asked: 0.0 };
+    pub(crate) const NONE: Self = Self {
+        killed: 0.0,
+        hurried: 0.0,
+        stepped: 0.0,
+        doubled: 0.0,
+        dies: 0.0,
+        expires: 0.0,
+        asked: 0.0,
+        slow: 0.0,
+        time: WHOLE_TIME,
+    };
 }
 
 impl Scenario {
@@ -177,5 +191,6 @@ fn hazards(random: &mut StdRng) -> Hazards {
         dies: chance(0.8),
         expires: chance(0.5),
         asked: chance(0.6),
+        ..Hazards::NONE
     }
 }

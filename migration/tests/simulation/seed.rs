@@ -31,8 +31,9 @@ const ROUGH_ATTEMPTS: u32 = 3;
 /// A run ends within hours of virtual time: Restore alone is tried for five.
 const LONGEST: Duration = Duration::from_secs(48 * 3_600);
 
-static DOCUMENT: LazyLock<Arc<StateMachine>> =
+static IN_PLACE: LazyLock<Arc<StateMachine>> =
     LazyLock::new(|| Arc::new(workflow::in_place().expect("the document is valid")));
+static COPY: LazyLock<Arc<StateMachine>> = LazyLock::new(|| Arc::new(workflow::copy().expect("the document is valid")));
 
 /// What a seed has come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,8 +51,13 @@ pub(crate) struct Verdict {
 pub(crate) fn play(seed: u64, sabotage: Option<Sabotage>) -> Verdict {
     // The jitter of retries is drawn from the thread's own generator.
     fastrand::seed(seed);
+    on_a_runtime(course(Scenario::draw(seed), sabotage))
+}
+
+/// Runs a course in virtual time, on this thread.
+pub(crate) fn on_a_runtime<T>(course: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
-    runtime.expect("a runtime starts").block_on(course(Scenario::draw(seed), sabotage))
+    runtime.expect("a runtime starts").block_on(course)
 }
 
 async fn course(scenario: Scenario, sabotage: Option<Sabotage>) -> Verdict {
@@ -74,7 +80,7 @@ async fn course(scenario: Scenario, sabotage: Option<Sabotage>) -> Verdict {
 
 /// Runs the migration, and resumes it until it has ended for good. Invocations may outlive their execution, and meet
 /// those of the next.
-async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic>) -> (End, Met) {
+pub(crate) async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic>) -> (End, Met) {
     let random = &mut StdRng::seed_from_u64(scenario.seed);
     let (mut met, mut plan, mut lambdas) = (Met::default(), world.plan.clone(), Vec::new());
     for number in 1.. {
@@ -113,7 +119,8 @@ async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &Arc<Traffic
 /// One execution; tells whether its process died.
 async fn attempt(plan: &Plan, traffic: &Traffic, lambda: Lambda, person: Option<Person<'_>>, seed: u64) -> bool {
     let input = serde_json::to_value(plan).expect("a plan is plain data");
-    let interpreter = Interpreter::new(DOCUMENT.clone(), lambda).expect("the document is supported");
+    let document = if plan.definition.target.is_some() { &COPY } else { &IN_PLACE };
+    let interpreter = Interpreter::new((*document).clone(), lambda).expect("the document is supported");
     let interpreter = interpreter.objects(MemoryObjects::new()).clock(TokioClock::starting_at(clock::now())).seed(seed);
     let execution = interpreter.run(Execution::new(plan.run.to_string(), input));
     let meddling = async {

@@ -1,8 +1,10 @@
-//! The database of a seed: the application's table, and the ledger beside it.
+//! The database of a seed: the application's table, and the ledger beside it; what else a copy has, see `copy/world.rs`.
 
 use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::SharedHttpClient;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ProvisionedThroughput, ScalarAttributeType,
@@ -12,7 +14,7 @@ use migration::definition::Definition;
 use migration::item::Item;
 use migration::plan::{self, Engine, Plan};
 use migration::table::Table;
-use migration::{Ledger, attempts};
+use migration::{Carrier, Ledger, Wiring, attempts};
 
 use crate::clock;
 use crate::scenario::Scenario;
@@ -27,6 +29,8 @@ pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) before: Table,
     pub(crate) plan: Plan,
+    /// What a copy is carried by; nothing where a table is changed in place.
+    pub(crate) wiring: Option<Wiring>,
 }
 
 impl World {
@@ -42,14 +46,19 @@ impl World {
         let definition = Definition::from_yaml(&scenario.definition).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let now = clock::begin();
         let plan = Plan::new(definition, &before, Engine::Embedded, scenario.concurrency, now).unwrap();
-        Arc::new(Self { database, client, ledger, before, plan })
+        Arc::new(Self { database, client, ledger, before, plan, wiring: None })
     }
 
     /// All items, as they stand.
     pub(crate) async fn items(&self) -> Vec<Item> {
+        self.items_of(TABLE).await
+    }
+
+    /// The same of another table.
+    pub(crate) async fn items_of(&self, table: &str) -> Vec<Item> {
         let (mut items, mut start) = (Vec::new(), None);
         loop {
-            let page = self.client.scan().table_name(TABLE).set_exclusive_start_key(start).send().await;
+            let page = self.client.scan().table_name(table).set_exclusive_start_key(start).send().await;
             // The table may still throttle; it recovers.
             let Ok(page) = page else {
                 tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -65,6 +74,18 @@ impl World {
         }
     }
 
+    /// What carries a copy, for clients that go by `http`.
+    pub(crate) fn carrier(&self, http: SharedHttpClient) -> Option<Carrier> {
+        let wiring = self.wiring.clone()?;
+        let lambda = self.database.lambda_client_builder().retry_config(RetryConfig::disabled());
+        let lambda = aws_sdk_lambda::Client::from_conf(lambda.http_client(http.clone()).build());
+        let sqs = self.database.sqs_client_builder().retry_config(RetryConfig::disabled());
+        let sqs = aws_sdk_sqs::Client::from_conf(sqs.http_client(http.clone()).build());
+        let s3 = self.database.s3_client_builder().retry_config(RetryConfig::disabled());
+        let s3 = aws_sdk_s3::Client::from_conf(s3.http_client(http).build());
+        Some(Carrier { lambda, sqs, s3, wiring })
+    }
+
     /// The plan of the next attempt, as [`migration::local`] makes it: the first again where none has come as far as
     /// the ledger.
     pub(crate) async fn next_plan(&self) -> Plan {
@@ -74,7 +95,7 @@ impl World {
     }
 }
 
-async fn create(client: &Client, scenario: &Scenario) {
+pub(crate) async fn create(client: &Client, scenario: &Scenario) {
     let attribute = |name: &str| {
         let attribute = AttributeDefinition::builder().attribute_name(name);
         attribute.attribute_type(ScalarAttributeType::S).build().unwrap()

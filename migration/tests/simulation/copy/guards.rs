@@ -1,0 +1,126 @@
+//! The guards that only copies have, taken away one at a time.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use embedded::FunctionError;
+use migration::Task;
+use serde_json::{Value, json};
+
+use super::world::TARGET;
+use crate::model::Promise;
+use crate::sabotage::{Detour, Passage, entry_of, strip_condition};
+
+/// A guard that is taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guard {
+    /// Capture begins when the bulk is over (R13).
+    CaptureFirst,
+    /// Replay begins while workers of the bulk may still write (R14).
+    QuietPeriod,
+    /// Changes of one item are in groups of their own (R14).
+    Groups,
+    /// What was sent once isn't sent again, whichever change it belongs to (R14).
+    EventIds,
+    /// Deletes are no changes (R15).
+    Removes,
+    /// Nobody looks where an image was before (R15).
+    OldPlaces,
+    /// A function's failures are not reported (R16).
+    Reports,
+    /// What the queue didn't take counts as sent (R16).
+    Refusals,
+    /// An image is put wherever it belongs, and deleted whosever it is.
+    Origins,
+}
+
+impl Guard {
+    pub(crate) const ALL: [Self; 9] = [
+        Self::CaptureFirst,
+        Self::QuietPeriod,
+        Self::Groups,
+        Self::EventIds,
+        Self::Removes,
+        Self::OldPlaces,
+        Self::Reports,
+        Self::Refusals,
+        Self::Origins,
+    ];
+
+    /// The promises that nobody can keep without the guard: each of them has to be found broken.
+    pub(crate) fn breaks(self) -> &'static [Promise] {
+        match self {
+            Self::Removes | Self::OldPlaces => &[Promise::Ghosts],
+            Self::Origins => &[Promise::Images],
+            _ => &[Promise::Images, Promise::Ghosts],
+        }
+    }
+
+    /// What a task answers that isn't run at all.
+    pub(crate) fn instead_of(self, task: Task) -> Option<Value> {
+        let is_put_off = self == Self::CaptureFirst && task == Task::StartCapture;
+        is_put_off.then(|| json!({ "ready": true, "wait_seconds": 1 }))
+    }
+
+    /// The task that is run before another, and wasn't when its time was.
+    pub(crate) fn ahead_of(self, task: Task) -> Option<Task> {
+        (self == Self::CaptureFirst && task == Task::EndBulk).then_some(Task::StartCapture)
+    }
+
+    /// What it does to a request.
+    pub(crate) fn before(self, passage: &mut Passage<'_>) -> Option<Detour> {
+        let Passage { task, operation, body } = passage;
+        match self {
+            Self::QuietPeriod if entry_of(body).starts_with("worker#") => return Some(Detour::Nowhere),
+            Self::CaptureFirst if body["StartingPosition"].is_string() => body["StartingPosition"] = json!("LATEST"),
+            Self::Origins if body["TableName"] == TARGET && *task != Task::Prepare => strip_condition(body),
+            _ if *operation == "SendMessageBatch" => {
+                body["Entries"].as_array_mut().into_iter().flatten().for_each(|entry| self.meddle(entry));
+            }
+            _ => {}
+        }
+        None
+    }
+
+    /// What it does to a message.
+    fn meddle(self, entry: &mut Value) {
+        let mut change: Value =
+            serde_json::from_str(entry["MessageBody"].as_str().unwrap_or_default()).unwrap_or_default();
+        let images = &mut change["what"]["images"];
+        match self {
+            Self::Groups => entry["MessageGroupId"] = entry["MessageDeduplicationId"].clone(),
+            Self::EventIds => {
+                let mut hasher = DefaultHasher::new();
+                (entry["MessageGroupId"].as_str(), images.to_string()).hash(&mut hasher);
+                entry["MessageDeduplicationId"] = json!(hasher.finish().to_string());
+            }
+            // What is of another run is let go.
+            Self::Removes if images.get("new").is_none() => change["run"] = json!("another"),
+            Self::OldPlaces if images.get("new").is_some() => {
+                images.as_object_mut().map(|images| images.remove("old"));
+            }
+            _ => return,
+        }
+        entry["MessageBody"] = json!(change.to_string());
+    }
+
+    /// What it makes of an answer; nothing where it leaves it.
+    pub(crate) fn after(self, operation: &str, answer: &HttpResponse) -> Option<Value> {
+        if self != Self::Refusals || operation != "SendMessageBatch" {
+            return None;
+        }
+        let mut body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
+        let failed = body["Failed"].as_array_mut()?;
+        let taken: Vec<Value> = failed
+            .drain(..)
+            .map(|entry| json!({ "Id": entry["Id"], "MessageId": "none", "MD5OfMessageBody": "" }))
+            .collect();
+        body["Successful"].as_array_mut()?.extend(taken);
+        Some(body)
+    }
+
+    /// What it makes of a function's answer to its mapping.
+    pub(crate) fn answer(self, answer: Result<Value, FunctionError>) -> Result<Value, FunctionError> {
+        if self == Self::Reports { Ok(json!({})) } else { answer }
+    }
+}

@@ -1,0 +1,106 @@
+//! The same for a copy: the document of a copy, with the mappings and the functions that carry changes, beside an application
+//! that writes to the source. When all is calm the target holds the image of every item of the source, and nothing else.
+
+mod application;
+mod guards;
+mod images;
+mod scenario;
+mod world;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use embedded::{Faults, Misfortunes, Weather};
+use futures_util::future::{join, join_all};
+use migration::summary::Status;
+
+use self::application::Actor;
+pub(crate) use self::guards::Guard;
+pub(crate) use self::scenario::Scenario;
+use self::world::{TARGET, dead_letters, register};
+use crate::judge::End;
+use crate::lambda::{Lambda, Met};
+use crate::model::{Broken, Promise};
+use crate::sabotage::Sabotage;
+use crate::scenario::Hazards;
+use crate::seed::{Verdict, attempts, on_a_runtime};
+use crate::wire::Traffic;
+use crate::world::World;
+
+/// When everything has come to rest: a batch is tried again after a minute at most, a message after three.
+const CALM: Duration = Duration::from_secs(3_600);
+
+/// Plays a seed.
+pub(crate) fn play(seed: u64, guard: Option<Guard>) -> Verdict {
+    // The jitter of retries is drawn from the thread's own generator.
+    fastrand::seed(seed);
+    on_a_runtime(course(Scenario::draw(seed), guard))
+}
+
+async fn course(scenario: Scenario, guard: Option<Guard>) -> Verdict {
+    let world = world::new(&scenario).await;
+    let sabotage = guard.map(Sabotage::OfCopy);
+    let common = &scenario.common;
+    let traffic = Arc::new(Traffic::new(sabotage, common.page_items));
+    // Functions that mappings call live on when whoever follows the execution dies.
+    let on_the_way = Arc::new(Traffic::new(sabotage, None));
+    let rough = Lambda::new(world.clone(), on_the_way.clone(), common.weather.clone(), common.hazards, common.seed);
+    register(&world, &rough, guard);
+    let misfortunes = Misfortunes::new(common.seed, scenario.misfortunes.clone());
+    world.database.set_hazards(Some(misfortunes.clone()));
+    let application = application(&scenario, &world);
+    let (_, (end, mut met)) = join(application, attempts(common, &world, &traffic)).await;
+    world.database.set_hazards(None);
+    let calm = Lambda::new(world.clone(), on_the_way.clone(), Weather::default(), Hazards::NONE, common.seed);
+    register(&world, &calm, guard);
+    tokio::time::sleep(CALM).await;
+    let broken = judge(&scenario, &world, &end).await;
+    world.database.forget_functions();
+    met += rough.met();
+    met += Met { doubled: misfortunes.met(), ..Met::default() };
+    let changes = end.report.as_ref().map_or(0, |report| report.counts.written);
+    let conflicts = end.report.as_ref().map_or(0, |report| report.counts.conflicts);
+    let requests = traffic.requests() + on_the_way.requests();
+    Verdict { broken, trace: traffic.trace() ^ on_the_way.trace().rotate_left(1), met, requests, conflicts, changes }
+}
+
+/// Actors at work; shards split and items expire meanwhile.
+async fn application(scenario: &Scenario, world: &Arc<World>) {
+    let latency = Weather { latency: scenario.common.weather.latency.clone(), ..Weather::default() };
+    let faults = Faults::new(scenario.common.seed, latency);
+    let config = migration::client_config(world.database.client_builder());
+    let client = Client::from_conf(config.http_client(world.database.faulty_http_client(&faults)).build());
+    let actors = (0..scenario.common.actors).map(|number| Actor::new(number, scenario, world, &client));
+    join_all(actors.map(|actor| actor.work(scenario.common.operations))).await;
+}
+
+/// Everything that is broken.
+async fn judge(scenario: &Scenario, world: &World, end: &End) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    match &end.report {
+        Some(report) if report.status == Status::Succeeded => {
+            if report.counts.failed > 0 {
+                broken.push(Broken::new(Promise::Books, format!("{} items failed", report.counts.failed)));
+            }
+        }
+        report => {
+            let reason = report.as_ref().and_then(|report| report.failure.as_ref());
+            let how = format!("after {} attempts, the last one calm: {reason:?}", end.attempts);
+            broken.push(Broken::new(Promise::Ends, how));
+        }
+    }
+    let letters = dead_letters(world).await;
+    if letters > 0 {
+        broken.push(Broken::new(Promise::Books, format!("{letters} changes could not be applied")));
+    }
+    let mut expected: Vec<_> = world.items().await.iter().filter_map(|item| scenario.shape.image(item)).collect();
+    for found in world.items_of(TARGET).await {
+        match expected.iter().position(|image| *image == found) {
+            Some(at) => drop(expected.swap_remove(at)),
+            None => broken.push(Broken::new(Promise::Ghosts, images::shown(&found))),
+        }
+    }
+    broken.extend(expected.iter().map(|image| Broken::new(Promise::Images, images::shown(image))));
+    broken
+}
