@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 
 use self::hazards::Luck;
 pub use self::hazards::{Hazards, Misfortunes};
@@ -158,16 +159,16 @@ impl Functions {
 impl Function {
     /// One invocation, which is cut off when its time is up or when it is killed.
     async fn run(&self, event: Value, killed_after: Option<Duration>) -> Result<Value, FunctionError> {
-        let mut task = tokio::spawn((self.handler)(event));
+        // A set, so that it ends with whoever waits for it.
+        let mut task = JoinSet::new();
+        task.spawn((self.handler)(event));
         let time = killed_after.unwrap_or(self.timeout).min(self.timeout);
-        let ended = tokio::time::timeout(time, &mut task).await;
-        match ended {
-            Ok(Ok(answer)) => answer,
+        match tokio::time::timeout(time, task.join_next()).await {
+            Ok(Some(Ok(answer))) => answer,
             // What a panic says may hold values.
-            Ok(Err(_)) => Err(FunctionError::new("Runtime.ExitError", "the function ended without an answer")),
+            Ok(_) => Err(FunctionError::new("Runtime.ExitError", "the function ended without an answer")),
             Err(_) => {
-                task.abort();
-                let _ = task.await;
+                task.shutdown().await;
                 let name = if killed_after.is_some() { "Lambda.Unknown" } else { "Sandbox.Timedout" };
                 Err(FunctionError::new(name, "the invocation was cut off"))
             }
@@ -236,7 +237,11 @@ pub(crate) async fn answer(embedded: &Embedded, request: Request) -> Reply {
         let message = format!("Function not found: {}", arn(function));
         return refusal(404, "ResourceNotFoundException", &message);
     };
-    match embedded.functions().invoke(function, event, turn).await {
+    // A function goes on when whoever called it is gone.
+    let (handle, function) = (embedded.clone(), function.to_owned());
+    let invoked = tokio::spawn(async move { handle.functions().invoke(&function, event, turn).await });
+    let lost = |_| Err(FunctionError::new("Runtime.ExitError", "the function ended without an answer"));
+    match invoked.await.unwrap_or_else(lost) {
         Ok(answer) => json_reply(200, answer.to_string().into_bytes()),
         Err(FunctionError { name, message }) => {
             let body = json!({ "errorType": name, "errorMessage": message }).to_string().into_bytes();

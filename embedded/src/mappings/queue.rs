@@ -2,6 +2,7 @@
 //! allow. What the function doesn't report as failed is deleted; the rest comes again when its time is up.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -12,6 +13,7 @@ use super::response::{Outcome, outcome};
 use super::{Mapping, note};
 use crate::Embedded;
 use crate::database::WeakEmbedded;
+use crate::functions::FunctionError;
 use crate::queues::receive::{Message, Received, receive};
 use crate::queues::{self, Queue};
 use crate::reply::Fault;
@@ -48,7 +50,13 @@ pub(super) async fn poll(weak: &WeakEmbedded, mapping: Mapping) {
                 let mapping = mapping.clone();
                 under_way.spawn(async move {
                     let event = event(&mapping, &messages);
-                    let answer = embedded.functions().invoke(&mapping.function, event, turn).await;
+                    // A function's time is shorter than that for which its messages are hidden: Lambda refuses a mapping
+                    // of another kind. Nothing goes on with messages that may be somebody else's by now.
+                    let hidden = Duration::from_secs(queue.settings.visibility_seconds.into());
+                    let invoked = embedded.functions().invoke(&mapping.function, event, turn);
+                    let answer = tokio::time::timeout(hidden, invoked).await;
+                    let late = |_| Err(FunctionError::new("Sandbox.Timedout", "the messages are visible again"));
+                    let answer = answer.unwrap_or_else(late);
                     let ids: Vec<String> = messages.iter().map(Message::id).collect();
                     let outcome = outcome(&answer, mapping.reports_failures, &ids);
                     settle(&embedded, &mapping, queue, messages, outcome).await;

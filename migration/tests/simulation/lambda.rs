@@ -28,7 +28,7 @@ use crate::world::{LEDGER, World};
 /// A Lambda function's time.
 pub(crate) const WHOLE_TIME: Duration = Duration::from_secs(900);
 /// How long a request of a slow invocation is under way, and its answer.
-const SLOW: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(6);
+const SLOW: RangeInclusive<Duration> = Duration::from_millis(500)..=Duration::from_secs(9);
 
 /// How often each hazard was met.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -117,7 +117,13 @@ pub(crate) async fn attempts(scenario: &Scenario, world: &Arc<World>, traffic: &
 }
 
 /// One execution; tells whether its process died.
-async fn attempt(plan: &Plan, traffic: &Traffic, lambda: Lambda, person: Option<Person<'_>>, seed: u64) -> bool {
+pub(crate) async fn attempt(
+    plan: &Plan,
+    traffic: &Traffic,
+    lambda: Lambda,
+    person: Option<Person<'_>>,
+    seed: u64,
+) -> bool {
     let input = serde_json::to_value(plan).expect("a plan is plain data");
     let document = if plan.definition.target.is_some() { &COPY } else { &IN_PLACE };
     let interpreter = Interpreter::new((*document).clone(), lambda).expect("the document is supported");

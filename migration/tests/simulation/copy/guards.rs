@@ -91,6 +91,7 @@ impl Guard {
             Self::Groups => entry["MessageGroupId"] = entry["MessageDeduplicationId"].clone(),
             Self::EventIds => {
                 let mut hasher = DefaultHasher::new();
+                images.sort_all_objects();
                 (entry["MessageGroupId"].as_str(), images.to_string()).hash(&mut hasher);
                 entry["MessageDeduplicationId"] = json!(hasher.finish().to_string());
             }

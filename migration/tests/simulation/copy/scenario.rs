@@ -41,9 +41,11 @@ impl Scenario {
         common.has_index = false;
         common.items.truncate(50);
         common.operations /= 2;
-        let slow = if random.random_bool(0.5) { 0.15 } else { 0.0 };
-        let Hazards { killed, .. } = common.hazards;
-        common.hazards = Hazards { stepped: 0.0, killed: killed / 3.0, slow, time: FUNCTION_TIME, ..common.hazards };
+        let Hazards { killed, doubled, .. } = common.hazards;
+        // A worker of two that do the same may be late, and has read what was changed meanwhile.
+        let (slow, doubled) = if random.random_bool(0.4) { (0.5, doubled.max(0.3)) } else { (0.0, doubled) };
+        let time = FUNCTION_TIME;
+        common.hazards = Hazards { stepped: 0.0, killed: killed / 3.0, doubled, slow, time, ..common.hazards };
         for (at, item) in common.items.iter_mut().enumerate() {
             item.insert("label".into(), text(&format!("label {at:03}")));
         }
@@ -63,7 +65,7 @@ impl Scenario {
             common,
             shape,
             target_units: random.random_bool(0.4).then(|| random.random_range(60..400)),
-            mapping_takes: Duration::from_secs(random.random_range(0..40)),
+            mapping_takes: Duration::from_secs(random.random_range(0..15)),
             has_stream: random.random_bool(0.5),
             misfortunes: OfInvocations { killed, lost, late, repeated, after },
         }
