@@ -3,12 +3,11 @@
 
 use libtest_mimic::Arguments;
 
-/// As many as `cargo test` has time for.
-const SEEDS: u64 = 1_000;
-
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asked {
+    /// As many of each kind as are always played.
+    AsUsual,
     /// The seeds below that.
     Seeds(u64),
     /// This one alone.
@@ -18,7 +17,7 @@ pub(crate) enum Asked {
 /// Takes the own arguments out, and leaves the rest to libtest's.
 pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<(Asked, Arguments), String> {
     let mut arguments = arguments.into_iter();
-    let (mut asked, mut rest) = (Asked::Seeds(SEEDS), Vec::new());
+    let (mut asked, mut rest) = (Asked::AsUsual, Vec::new());
     while let Some(argument) = arguments.next() {
         let (name, value) = match argument.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),

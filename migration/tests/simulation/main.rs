@@ -36,6 +36,9 @@ use crate::sabotage::Sabotage;
 use crate::scenario::Scenario;
 use crate::seed::Verdict;
 
+/// As many as `cargo test` has time for; a seed of a copy takes four times as long.
+const SEEDS: u64 = 1_000;
+const SEEDS_OF_COPIES: u64 = 250;
 /// Seeds that make one test: enough that starting one costs nothing, few enough that all processors end together.
 const SEEDS_IN_A_TEST: u64 = 50;
 /// Within so many seeds a missing guard has to be noticed.
@@ -47,7 +50,7 @@ fn main() -> Result<ExitCode, String> {
 }
 
 fn trials(asked: Asked) -> Vec<Trial> {
-    let count = match asked {
+    let (count, of_copies) = match asked {
         Asked::Seed(seed) => {
             let tell_of_copy = move || tell(COPY, seed, copy::Scenario::draw(seed).without_items());
             return vec![
@@ -55,7 +58,8 @@ fn trials(asked: Asked) -> Vec<Trial> {
                 Trial::test(format!("copy::seed_{seed}"), tell_of_copy),
             ];
         }
-        Asked::Seeds(count) => count,
+        Asked::Seeds(count) => (count, count),
+        Asked::AsUsual => (SEEDS, SEEDS_OF_COPIES),
     };
     let noticed = Sabotage::ALL.map(|guard| {
         let play = move |seed| seed::play(seed, Some(guard));
@@ -72,7 +76,7 @@ fn trials(asked: Asked) -> Vec<Trial> {
         Trial::test("copy::every_hazard_is_met", every_hazard_of_copies_is_met),
         Trial::test("own_arguments_stand_beside_those_of_libtest", own_arguments_stand_beside_those_of_libtest),
     ];
-    let seeds = [IN_PLACE, COPY].into_iter().flat_map(|kind| seeds(kind, count));
+    let seeds = [(IN_PLACE, count), (COPY, of_copies)].into_iter().flat_map(|(kind, count)| seeds(kind, count));
     own.into_iter().chain(noticed).chain(noticed_in_copies).chain(seeds).collect()
 }
 

@@ -92,7 +92,8 @@ impl Sabotage {
     /// What it does to a request.
     pub(crate) fn before(self, passage: &mut Passage<'_>) -> Option<Detour> {
         if let Self::OfCopy(guard) = self {
-            return guard.before(passage);
+            guard.before(passage);
+            return None;
         }
         let Passage { task, operation, body } = passage;
         let is_write = is_write_of_an_item(operation, body);
@@ -180,7 +181,7 @@ fn writes_in(body: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The ledger's entry that a write is about.
-pub(crate) fn entry_of(write: &Value) -> &str {
+fn entry_of(write: &Value) -> &str {
     let entry = write["Item"].get("entry").or(write["Key"].get("entry")).filter(|_| write["TableName"] == LEDGER);
     entry.and_then(|entry| entry["S"].as_str()).unwrap_or_default()
 }

@@ -9,15 +9,13 @@ use serde_json::{Value, json};
 
 use super::world::TARGET;
 use crate::model::Promise;
-use crate::sabotage::{Detour, Passage, entry_of, strip_condition};
+use crate::sabotage::{Passage, strip_condition};
 
 /// A guard that is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Guard {
     /// Capture begins when the bulk is over (R13).
     CaptureFirst,
-    /// Replay begins while workers of the bulk may still write (R14).
-    QuietPeriod,
     /// Changes of one item are in groups of their own (R14).
     Groups,
     /// What was sent once isn't sent again, whichever change it belongs to (R14).
@@ -35,9 +33,8 @@ pub(crate) enum Guard {
 }
 
 impl Guard {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::CaptureFirst,
-        Self::QuietPeriod,
         Self::Groups,
         Self::EventIds,
         Self::Removes,
@@ -68,10 +65,9 @@ impl Guard {
     }
 
     /// What it does to a request.
-    pub(crate) fn before(self, passage: &mut Passage<'_>) -> Option<Detour> {
+    pub(crate) fn before(self, passage: &mut Passage<'_>) {
         let Passage { task, operation, body } = passage;
         match self {
-            Self::QuietPeriod if entry_of(body).starts_with("worker#") => return Some(Detour::Nowhere),
             Self::CaptureFirst if body["StartingPosition"].is_string() => body["StartingPosition"] = json!("LATEST"),
             Self::Origins if body["TableName"] == TARGET && *task != Task::Prepare => strip_condition(body),
             _ if *operation == "SendMessageBatch" => {
@@ -79,7 +75,6 @@ impl Guard {
             }
             _ => {}
         }
-        None
     }
 
     /// What it does to a message.
