@@ -19,6 +19,8 @@ pub(crate) struct Record {
     pub(crate) created_at: i64,
     /// How much of a batch it takes up.
     pub(crate) bytes: usize,
+    /// Which key it is of.
+    pub(crate) bucket: u32,
     /// As `GetRecords` gives it.
     pub(crate) body: Value,
 }
@@ -115,7 +117,7 @@ fn record(row: &Row<'_>, view_type: &str) -> Answer<Record> {
     if let Some(identity) = optional(7)? {
         body["userIdentity"] = identity;
     }
-    Ok(Record { number, created_at, bytes, body })
+    Ok(Record { number, created_at, bytes, bucket: row.get(8)?, body })
 }
 
 /// Whether two images in DynamoDB's JSON are of the same item. Sets have no order.
