@@ -161,15 +161,16 @@ fn every_hazard_is_met() -> Result<(), Failed> {
     }
 }
 
-/// A copy is never told a wrong time: the quiet period trusts the clocks of those who copy.
+/// A copy is never told a wrong time: the quiet period trusts the clocks of those who copy. And its bulk seldom meets a
+/// conflict: no label has two holders.
 fn every_hazard_of_copies_is_met() -> Result<(), Failed> {
-    let (met, conflicts, changes) = met_by(COPY);
+    let (met, _, changes) = met_by(COPY);
     let Met { faults, killed, timed_out: _, hurried, doubled, stepped: _, died, expired, asked, slow } = met;
-    let all = [faults, killed, hurried, doubled, died, expired, asked, slow, conflicts, changes];
+    let all = [faults, killed, hurried, doubled, died, expired, asked, slow, changes];
     if all.iter().all(|met| *met >= 10) {
         Ok(())
     } else {
-        Err(format!("too little happens: {met:?}, {conflicts} conflicts, {changes} changes").into())
+        Err(format!("too little happens: {met:?}, {changes} changes").into())
     }
 }
 
