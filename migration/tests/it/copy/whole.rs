@@ -187,14 +187,17 @@ async fn a_copy_comes_into_step_and_stays_there() {
     // It is kept in step after the run.
     world.put(3, "after the run").await;
     world.delete(4).await;
-    loop {
-        sleep(Duration::from_secs(1)).await;
-        let sync = sync::check(&world.services, &plan.run).await.unwrap();
-        assert_eq!((sync.dead_letters, sync.alarms()), (0, vec![]));
-        if sync.backlog() == 0 && world.items(TARGET).await == world.images().await {
-            break;
+    let comes = async {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            let sync = sync::check(&world.services, &plan.run).await.unwrap();
+            assert_eq!((sync.dead_letters, sync.alarms()), (0, vec![]));
+            if sync.backlog() == 0 && world.items(TARGET).await == world.images().await {
+                break;
+            }
         }
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(600), comes).await.expect("the target comes into step again");
     assert!(world.items(TARGET).await.iter().any(|item| item["colour"]["S"] == "after the run"));
 }
 
