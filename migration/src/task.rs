@@ -77,16 +77,7 @@ impl Task {
     ];
 
     /// Those of a migration that changes a table in place.
-    pub const IN_PLACE: [Self; 8] = [
-        Self::Prepare,
-        Self::StartBackup,
-        Self::CheckBackup,
-        Self::Prewarm,
-        Self::CheckPrewarm,
-        Self::MigrateSegment,
-        Self::Restore,
-        Self::Summarise,
-    ];
+    pub const IN_PLACE: [Self; 8] = *Self::ALL.first_chunk().expect("there are more");
 
     /// Those that a migration has functions for.
     pub fn of(definition: &Definition) -> &'static [Self] {

@@ -42,7 +42,7 @@ pub(crate) async fn migrate(
         }
         checked => checked?,
     }
-    say_where(&deployed, &target, args.dry_run);
+    say_where(&deployed, &target, if args.dry_run { "reads a sample of" } else { "changes" });
     raised::offer_here(None).await?;
     raised::offer_at(&deployed, None).await?;
     let table = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
@@ -119,8 +119,7 @@ fn detached(deployed: &Deployed, plan: &Plan, target: &Target, output: Output) -
     Ok(Ended::Done)
 }
 
-pub(crate) fn say_where(deployed: &Deployed, target: &Target, only_reads: bool) {
-    let verb = if only_reads { "reads a sample of" } else { "changes" };
+pub(crate) fn say_where(deployed: &Deployed, target: &Target, verb: &str) {
     show::line(format_args!(
         "engine step-functions: {verb} the real table {} in {}, account {}, on stack {} ({})",
         deployed.stack.table,

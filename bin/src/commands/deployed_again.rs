@@ -107,7 +107,7 @@ async fn begin(
 
 /// What will be done where; gives the table as it is.
 async fn say_plan(deployed: &Deployed, plan: &Plan, target: &Target, scope: Scope) -> Result<Table, CliError> {
-    say_where(deployed, target, false);
+    say_where(deployed, target, "changes");
     let table = first_contact(&deployed.aws.dynamodb, plan.definition.source.table.as_str()).await?;
     let so_far = summary::of_plan(&deployed.ledger(), plan).await?;
     let work = match scope {

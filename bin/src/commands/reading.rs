@@ -15,7 +15,7 @@ use migration::table::Table;
 use migration::transform::{Run, Transform};
 
 use crate::args::{EngineArg, Output, ReadingArgs};
-use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, to_its_end};
+use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, say_where, to_its_end};
 use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::migrate::{first_contact, workers};
@@ -144,14 +144,7 @@ async fn on_a_stack(reading: Reading, target: Target) -> Result<Ended, CliError>
     let Reading { definition, file, job, verb, args } = reading;
     let deployed = Deployed::open(&target).await?;
     deployed.check(&definition, &file.display().to_string())?;
-    show::line(format_args!(
-        "engine step-functions: {verb} the real table {} in {}, account {}, on stack {} ({})",
-        deployed.stack.table,
-        deployed.aws.place(),
-        deployed.stack.account,
-        deployed.stack.name,
-        target.by
-    ));
+    say_where(&deployed, &target, verb);
     let source = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
     let compared = target_of(&deployed.aws.dynamodb, &definition, job).await?;
     let tables = Tables { source: &source, target: compared.as_ref() };

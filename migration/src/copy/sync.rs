@@ -261,3 +261,56 @@ fn taken(by: Option<Current>) -> Error {
 fn carry(plan: &Plan) -> Carry {
     plan.definition.target.as_ref().map(|target| target.carry).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_step() -> Sync {
+        let mapping = Some(Mapping { id: "m".into(), state: "Enabled".into(), last_result: None });
+        Sync {
+            visible: 0,
+            in_flight: 0,
+            delayed: 0,
+            dead_letters: 0,
+            capture: mapping.clone(),
+            replay: mapping,
+            captured: 7,
+            applied: 7,
+            capture_lag_seconds: Some(1),
+            oldest_unapplied_seconds: None,
+        }
+    }
+
+    /// Long before the 24 hours of a stream and the 14 days of the queue are over.
+    #[test]
+    fn what_would_lose_changes_is_told_while_there_is_time() {
+        let hours = |hours: i64| Some(hours * 3_600);
+        let fails =
+            |last: &str| Some(Mapping { id: "m".into(), state: "Enabled".into(), last_result: Some(last.into()) });
+        let cases = [
+            (in_step(), vec![]),
+            (Sync { capture_lag_seconds: hours(11), oldest_unapplied_seconds: hours(11 * 24), ..in_step() }, vec![]),
+            (Sync { capture_lag_seconds: hours(12), ..in_step() }, vec![Alarm::StreamNearItsEnd]),
+            (Sync { oldest_unapplied_seconds: hours(12 * 24), ..in_step() }, vec![Alarm::QueueNearItsEnd]),
+            (Sync { capture: fails("PROBLEM: Function call failed"), ..in_step() }, vec![Alarm::CaptureFails]),
+            (Sync { dead_letters: 1, ..in_step() }, vec![Alarm::DeadLetters]),
+        ];
+        for (sync, alarms) in cases {
+            assert_eq!(sync.alarms(), alarms, "{sync:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_at_work_or_too_late_is_not_in_step() {
+        assert!(in_step().is_in_step());
+        assert!(Sync { dead_letters: 1, ..in_step() }.is_in_step(), "they hold up the cut-over, not the run");
+        for behind in [
+            Sync { oldest_unapplied_seconds: Some(IN_STEP_SECONDS + 1), ..in_step() },
+            Sync { capture: None, ..in_step() },
+            Sync { replay: None, ..in_step() },
+        ] {
+            assert!(!behind.is_in_step(), "{behind:?}");
+        }
+    }
+}
