@@ -16,7 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::faults::Faults;
 use crate::functions::Functions;
 use crate::http::{
-    InProcess, autoscaling_client_builder, client_builder, lambda_client_builder, s3_client_builder, sqs_client_builder,
+    InProcess, autoscaling_client_builder, client_builder, lambda_client_builder, s3_client_builder,
+    sqs_client_builder, streams_client_builder,
 };
 use crate::mappings::Attended;
 use crate::objects::ObjectStore;
@@ -205,6 +206,11 @@ impl Embedded {
     /// [registered](Embedded::register).
     pub fn lambda_client_builder(&self) -> aws_sdk_lambda::config::Builder {
         lambda_client_builder(self)
+    }
+
+    /// The configuration of a client of its tables' streams.
+    pub fn streams_client_builder(&self) -> aws_sdk_dynamodbstreams::config::Builder {
+        streams_client_builder(self)
     }
 
     /// The configuration of a client of its S3.

@@ -71,6 +71,7 @@ client_builder!(client_builder, aws_sdk_dynamodb);
 client_builder!(autoscaling_client_builder, aws_sdk_applicationautoscaling);
 client_builder!(sqs_client_builder, aws_sdk_sqs);
 client_builder!(lambda_client_builder, aws_sdk_lambda);
+client_builder!(streams_client_builder, aws_sdk_dynamodbstreams);
 client_builder!(any_s3_client_builder, aws_sdk_s3);
 
 /// S3's clients name a bucket in the host unless they are told otherwise, and send checksums in pieces of the body.

@@ -1,7 +1,6 @@
 //! DynamoDB clients, and those of what scales its tables, as every engine on real tables makes them.
 
 use aws_config::environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider};
-use aws_config::retry::RetryConfig;
 use aws_config::sts::{AssumeRoleProvider, AssumeRoleProviderBuilder};
 use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_dynamodb::Client;
@@ -55,19 +54,12 @@ pub async fn configuration_of_target(of_source: &SdkConfig, region: Option<&str>
     target.build()
 }
 
-/// What carries a copy's changes, by clients without retries of their own.
+/// What carries a copy's changes.
 pub fn carrier(configuration: &SdkConfig, wiring: Wiring) -> Carrier {
-    let retries = RetryConfig::disabled();
-    let lambda = aws_sdk_lambda::config::Builder::from(configuration).retry_config(retries.clone());
-    let sqs = aws_sdk_sqs::config::Builder::from(configuration).retry_config(retries.clone());
-    let s3 = aws_sdk_s3::config::Builder::from(configuration).retry_config(retries);
-    Carrier {
-        lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
-        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-        // Buckets of an emulator have no names of hosts.
-        s3: aws_sdk_s3::Client::from_conf(s3.force_path_style(configuration.endpoint_url().is_some()).build()),
-        wiring,
-    }
+    // Buckets of an emulator have no names of hosts.
+    let has_names = configuration.endpoint_url().is_none();
+    let s3 = aws_sdk_s3::config::Builder::from(configuration).force_path_style(!has_names);
+    Carrier::new(configuration.into(), configuration.into(), s3, configuration.into(), wiring)
 }
 
 /// A client of Application Auto Scaling, likewise.

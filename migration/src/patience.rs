@@ -137,10 +137,9 @@ fn waits() -> ExponentialBuilder {
 /// What every client of the domain is made with: no retries of its own, and nothing that a small JSON answer
 /// doesn't need.
 pub fn client_config(builder: Builder) -> Builder {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).operation_attempt_timeout(ANSWER_TIME);
     builder
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.build())
+        .timeout_config(timeouts())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
 }
 
@@ -148,9 +147,13 @@ pub fn client_config(builder: Builder) -> Builder {
 pub fn autoscaling_config(
     builder: aws_sdk_applicationautoscaling::config::Builder,
 ) -> aws_sdk_applicationautoscaling::config::Builder {
-    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT_TIME).operation_attempt_timeout(ANSWER_TIME);
     builder
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.build())
+        .timeout_config(timeouts())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+}
+
+/// Whoever isn't answered asks again: nobody waits for ever.
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIME).operation_attempt_timeout(ANSWER_TIME).build()
 }

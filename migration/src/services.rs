@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_sdk_applicationautoscaling::Client as Autoscaling;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::retry::RetryConfig;
+use aws_sdk_dynamodbstreams::Client as Streams;
 use aws_sdk_lambda::Client as Lambda;
 use aws_sdk_s3::Client as S3;
 use aws_sdk_sqs::Client as Sqs;
@@ -18,6 +20,7 @@ use crate::counts::Counts;
 use crate::error::{Error, Kind};
 use crate::ledger::Ledger;
 use crate::pace::Pacer;
+use crate::patience;
 use crate::plan::{self, Plan, RunId};
 use crate::transform::Functions;
 
@@ -61,8 +64,35 @@ pub struct Carrier {
     pub sqs: Sqs,
     /// What an export is read from.
     pub s3: S3,
+    /// Reads the source's stream, beside the mapping that captures it.
+    pub streams: Streams,
     /// Names of what the stack has made.
     pub wiring: Wiring,
+}
+
+impl Carrier {
+    /// By clients that are made as every one of the domain: without retries of their own, and with an end to waiting for an
+    /// answer.
+    pub fn new(
+        lambda: aws_sdk_lambda::config::Builder,
+        sqs: aws_sdk_sqs::config::Builder,
+        s3: aws_sdk_s3::config::Builder,
+        streams: aws_sdk_dynamodbstreams::config::Builder,
+        wiring: Wiring,
+    ) -> Self {
+        let (retries, timeouts) = (RetryConfig::disabled(), patience::timeouts());
+        let lambda = lambda.retry_config(retries.clone()).timeout_config(timeouts.clone());
+        let sqs = sqs.retry_config(retries.clone()).timeout_config(timeouts.clone());
+        let s3 = s3.retry_config(retries.clone()).timeout_config(timeouts.clone());
+        let streams = streams.retry_config(retries).timeout_config(timeouts);
+        Self {
+            lambda: Lambda::from_conf(lambda.build()),
+            sqs: Sqs::from_conf(sqs.build()),
+            s3: S3::from_conf(s3.build()),
+            streams: Streams::from_conf(streams.build()),
+            wiring,
+        }
+    }
 }
 
 /// What the stack of a copy has made, by name; in a rehearsal, what stands for it.

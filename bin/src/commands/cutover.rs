@@ -182,6 +182,10 @@ impl Mover for Shell<'_> {
         }
     }
 
+    fn stops_writes(&self) -> bool {
+        self.args.before.is_some()
+    }
+
     async fn after(&self) -> Result<(), Error> {
         let Some(command) = &self.args.after else { return Ok(()) };
         self.run(command, "--after").await.map_err(|error| {

@@ -187,6 +187,10 @@ impl Mover for OfRehearsal<'_> {
         Ok(())
     }
 
+    fn stops_writes(&self) -> bool {
+        true
+    }
+
     async fn after(&self) -> Result<(), Error> {
         Ok(())
     }

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use ::embedded::{Embedded, Function, FunctionError};
 use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
-use aws_sdk_lambda::{self as lambda, Client as Lambda};
-use aws_sdk_s3::{self as s3, Client as S3};
+use aws_sdk_dynamodbstreams as streams;
+use aws_sdk_lambda as lambda;
+use aws_sdk_s3 as s3;
 use aws_sdk_sqs::types::QueueAttributeName;
 use aws_sdk_sqs::{self as sqs, Client as Sqs};
 use migration::plan::RunId;
@@ -36,11 +36,8 @@ const RETENTION: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// What carries copies in a database that this process has opened. The queues are made where they aren't there.
 pub(crate) async fn carrier(database: &Embedded) -> Result<Carrier, CliError> {
-    // No retries, as everywhere: the domain has its own.
-    let lambda = database.lambda_client_builder().retry_config(RetryConfig::disabled());
-    let sqs = database.sqs_client_builder().retry_config(RetryConfig::disabled());
-    let s3 = database.s3_client_builder().retry_config(RetryConfig::disabled());
-    wired(Lambda::from_conf(lambda.build()), Sqs::from_conf(sqs.build()), S3::from_conf(s3.build())).await
+    let streams = database.streams_client_builder();
+    wired(database.lambda_client_builder(), database.sqs_client_builder(), database.s3_client_builder(), streams).await
 }
 
 /// The tables of a run that is rehearsed in another process of this machine, and what carries its copy, through that process;
@@ -52,16 +49,20 @@ pub(crate) async fn reach(run: &RunId) -> Result<Option<Clients>, CliError> {
 }
 
 async fn carrier_at(configuration: &SdkConfig) -> Result<Carrier, CliError> {
-    let lambda = lambda::config::Builder::from(configuration).retry_config(RetryConfig::disabled());
-    let sqs = sqs::config::Builder::from(configuration).retry_config(RetryConfig::disabled());
     // One host, whatever the bucket.
-    let s3 = s3::config::Builder::from(configuration).retry_config(RetryConfig::disabled()).force_path_style(true);
-    wired(Lambda::from_conf(lambda.build()), Sqs::from_conf(sqs.build()), S3::from_conf(s3.build())).await
+    let s3 = s3::config::Builder::from(configuration).force_path_style(true);
+    wired(configuration.into(), configuration.into(), s3, configuration.into()).await
 }
 
-async fn wired(lambda: Lambda, sqs: Sqs, s3: S3) -> Result<Carrier, CliError> {
-    let dead_letters = queue(&sqs, DEAD_LETTERS, None).await?;
-    let changes = queue(&sqs, QUEUE, Some(&dead_letters.arn)).await?;
+async fn wired(
+    lambda: lambda::config::Builder,
+    sqs: sqs::config::Builder,
+    s3: s3::config::Builder,
+    streams: streams::config::Builder,
+) -> Result<Carrier, CliError> {
+    let client = Sqs::from_conf(sqs.clone().build());
+    let dead_letters = queue(&client, DEAD_LETTERS, None).await?;
+    let changes = queue(&client, QUEUE, Some(&dead_letters.arn)).await?;
     let wiring = Wiring {
         queue_url: changes.url,
         queue_arn: changes.arn,
@@ -70,7 +71,7 @@ async fn wired(lambda: Lambda, sqs: Sqs, s3: S3) -> Result<Carrier, CliError> {
         replay_function: Task::ApplyChanges.name().into(),
         export_bucket: BUCKET.into(),
     };
-    Ok(Carrier { lambda, sqs, s3, wiring })
+    Ok(Carrier::new(lambda, sqs, s3, streams, wiring))
 }
 
 /// Makes the tasks that mappings call functions of the database. They hold neither it nor `services`, which their database

@@ -216,23 +216,20 @@ fn services(aws: &Canned) -> Services {
     let lambda = aws_sdk_lambda::Config::builder().behavior_version(latest).region(region.clone());
     let sqs = aws_sdk_sqs::Config::builder().behavior_version(latest).region(region.clone());
     let sqs = sqs.credentials_provider(credentials.clone()).http_client(aws.clone());
+    let streams = aws_sdk_dynamodbstreams::Config::builder().behavior_version(latest).region(region.clone());
     let s3 = aws_sdk_s3::Config::builder().behavior_version(latest).region(region);
     let s3 = s3.credentials_provider(credentials).http_client(aws.clone());
     let ledger = Ledger::new(client.clone(), "ledger");
     let mut services = Services::new(client, None, ledger, Functions::new(), Timestamp::now);
-    services.carrier = Some(Carrier {
-        lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
-        sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-        s3: aws_sdk_s3::Client::from_conf(s3.build()),
-        wiring: Wiring {
-            queue_url: "https://sqs.eu-central-1.amazonaws.com/111122223333/changes.fifo".into(),
-            queue_arn: "arn:aws:sqs:eu-central-1:111122223333:changes.fifo".into(),
-            dead_letters_url: "https://sqs.eu-central-1.amazonaws.com/111122223333/dead.fifo".into(),
-            capture_function: "capture".into(),
-            replay_function: "replay".into(),
-            export_bucket: "exports".into(),
-        },
-    });
+    let wiring = Wiring {
+        queue_url: "https://sqs.eu-central-1.amazonaws.com/111122223333/changes.fifo".into(),
+        queue_arn: "arn:aws:sqs:eu-central-1:111122223333:changes.fifo".into(),
+        dead_letters_url: "https://sqs.eu-central-1.amazonaws.com/111122223333/dead.fifo".into(),
+        capture_function: "capture".into(),
+        replay_function: "replay".into(),
+        export_bucket: "exports".into(),
+    };
+    services.carrier = Some(Carrier::new(lambda, sqs, s3, streams, wiring));
     services
 }
 

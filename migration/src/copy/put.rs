@@ -91,7 +91,7 @@ impl Tables<'_> {
             let found = match found {
                 Some(found) => Some(found),
                 // Nothing is there, or this implementation of DynamoDB doesn't tell.
-                None => self.read(self.target, &place, spent).await?,
+                None => self.read_target(&place, spent).await?,
             };
             expected = match self.judge(source_key, &place, found, spent).await? {
                 Judged::Belongs(placed) => return Ok(placed),
@@ -132,6 +132,11 @@ impl Tables<'_> {
     /// The item of the source with this key, as it is now.
     pub(crate) async fn read_source(&self, key: &Item, spent: &mut Spent) -> Result<Option<Item>, Error> {
         self.read(self.source, key, spent).await
+    }
+
+    /// What stands at that place of the target, now.
+    pub(crate) async fn read_target(&self, place: &Item, spent: &mut Spent) -> Result<Option<Item>, Error> {
+        self.read(self.target, place, spent).await
     }
 
     async fn read(

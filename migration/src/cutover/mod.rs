@@ -10,6 +10,8 @@ mod drain;
 mod gate;
 pub mod letters;
 mod switch;
+mod tail;
+mod values;
 
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use gate::{Look, Refusal, look, refusals};
+
+use self::drain::Patience;
+use self::tail::{Start, Tail};
 
 use crate::copy::sync::{self, Sync};
 use crate::copy::{current, table};
@@ -82,6 +87,8 @@ pub struct Options {
 pub trait Mover: Send + std::marker::Sync {
     /// Stops the application's writes to the source. An error leaves everything as it was.
     async fn before(&self) -> Result<(), Error>;
+    /// Whether that stops them. Otherwise they have stopped some time before.
+    fn stops_writes(&self) -> bool;
     /// Has the application begin on the target.
     async fn after(&self) -> Result<(), Error>;
     /// A step begins.
@@ -105,16 +112,18 @@ pub async fn is_carried(ledger: &Ledger, run: &RunId) -> Result<bool, Error> {
 /// Cuts over, or goes on with a cut-over that was begun. Refused where R17 doesn't hold, with everything that is in the way.
 pub async fn cut_over(services: &Services, run: &RunId, options: Options, mover: &dyn Mover) -> Result<Cutover, Error> {
     let seen = gate::look(services, run).await?;
-    let mut steps = Steps { services, run, mover, cutover: begun(services, run, &seen, options, mover).await? };
+    let (cutover, tail) = begun(services, &seen, options, mover).await?;
+    let mut steps = Steps { services, run, mover, cutover };
     let carries = seen.carries_changes();
-    if carries && steps.cutover.phase == Phase::Draining {
-        steps.drain(&seen, options.within).await?;
-    }
-    if carries && steps.cutover.phase <= Phase::EndingCapture {
+    if let Some(mut tail) = tail {
+        let patience = Patience { quiet: quiet(&seen), within: options.within };
+        if steps.cutover.phase == Phase::Draining {
+            steps.drain(patience, &mut tail).await?;
+        }
         steps.enter(Phase::EndingCapture).await?;
         switch::end_capture(services, run).await?;
         // What came in between the last look and the end of capture.
-        drain::until_quiet(services, run, quiet(&seen), options.within, mover).await?;
+        drain::until_quiet(services, run, patience, mover, &mut tail).await?;
     }
     if carries && steps.cutover.phase <= Phase::EndingReplay {
         steps.enter(Phase::EndingReplay).await?;
@@ -164,14 +173,16 @@ pub async fn give_up(services: &Services, run: &RunId) -> Result<Cutover, Error>
     Ok(cutover)
 }
 
-/// The cut-over that goes on, or a new one once the gate is open and the application has stopped.
-async fn begun(
-    services: &Services,
-    run: &RunId,
-    seen: &Look,
+/// The cut-over that goes on, or a new one once the gate is open and the application has stopped; and, where changes are still
+/// captured, the end of their stream.
+async fn begun<'s>(
+    services: &'s Services,
+    seen: &'s Look,
     options: Options,
     mover: &dyn Mover,
-) -> Result<Cutover, Error> {
+) -> Result<(Cutover, Option<Tail<'s>>), Error> {
+    let run = &seen.plan.run;
+    let is_captured = |phase: Phase| seen.carries_changes() && phase <= Phase::EndingCapture;
     match &seen.cutover {
         Some(cutover) if cutover.phase == Phase::Over => {
             current::give_up(&services.ledger, run).await?;
@@ -180,10 +191,22 @@ async fn begun(
         Some(cutover) if cutover.phase == Phase::GivenUp => Err(Error::invalid(format!(
             "run {run} was given up: its target isn't kept in step; run the migration anew"
         ))),
-        Some(cutover) => Ok(cutover.clone()),
+        Some(cutover) => {
+            let is_captured = is_captured(cutover.phase);
+            let tail = if is_captured { Some(Tail::open(services, &seen.plan, Start::Lately).await?) } else { None };
+            Ok((cutover.clone(), tail))
+        }
         None => {
             gate::check(seen, options.reverse)?;
-            mover.before().await?;
+            let tail = if seen.carries_changes() {
+                let start = if mover.stops_writes() { Start::Now } else { Start::Lately };
+                let mut tail = Tail::open(services, &seen.plan, start).await?;
+                drain::until_stopped(&mut tail, quiet(seen), mover).await?;
+                Some(tail)
+            } else {
+                mover.before().await?;
+                None
+            };
             let began = (services.clock)();
             let cutover = Cutover {
                 phase: Phase::Draining,
@@ -196,7 +219,7 @@ async fn begun(
             if !services.ledger.put_first(run, Entry::Cutover, &cutover).await? {
                 return Err(Error::new(Kind::Busy, format!("somebody else is cutting run {run} over just now")));
             }
-            Ok(cutover)
+            Ok((cutover, tail))
         }
     }
 }
@@ -226,10 +249,10 @@ impl Steps<'_> {
     }
 
     /// Waits for what was written last, and asks the gate once more. Where it doesn't come, the cut-over was none.
-    async fn drain(&mut self, seen: &Look, within: Duration) -> Result<(), Error> {
+    async fn drain(&mut self, patience: Patience, tail: &mut Tail<'_>) -> Result<(), Error> {
         self.mover.enters(Phase::Draining);
         let (services, run) = (self.services, self.run);
-        let drained = drain::until_quiet(services, run, quiet(seen), within, self.mover).await;
+        let drained = drain::until_quiet(services, run, patience, self.mover, tail).await;
         let checked = match drained {
             Ok(()) => gate::look(services, run).await.and_then(|seen| gate::check_drained(&seen)),
             Err(error) => Err(error),

@@ -91,19 +91,16 @@ impl Bucket {
             .credentials_provider(credentials())
             .endpoint_url("http://s3.invalid")
             .force_path_style(true)
-            .retry_config(aws_sdk_s3::config::retry::RetryConfig::disabled())
             .http_client(self.clone());
         let lambda = aws_sdk_lambda::Config::builder().behavior_version(BehaviorVersion::latest());
         let sqs = aws_sdk_sqs::Config::builder().behavior_version(BehaviorVersion::latest());
+        let streams = aws_sdk_dynamodbstreams::Config::builder().behavior_version(BehaviorVersion::latest());
         let name = String::new;
         let (queue_url, queue_arn, dead_letters_url) = (name(), name(), name());
         let (capture_function, replay_function, export_bucket) = (name(), name(), "bucket".into());
-        Carrier {
-            lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
-            sqs: aws_sdk_sqs::Client::from_conf(sqs.build()),
-            s3: aws_sdk_s3::Client::from_conf(config.build()),
-            wiring: Wiring { queue_url, queue_arn, dead_letters_url, capture_function, replay_function, export_bucket },
-        }
+        let wiring =
+            Wiring { queue_url, queue_arn, dead_letters_url, capture_function, replay_function, export_bucket };
+        Carrier::new(lambda, sqs, config, streams, wiring)
     }
 
     fn put(&self, key: &str, object: Vec<u8>) {

@@ -43,6 +43,7 @@ pub(crate) struct Met {
     pub(crate) expired: u64,
     pub(crate) asked: u64,
     pub(crate) slow: u64,
+    pub(crate) cut_over: u64,
 }
 
 impl AddAssign for Met {
@@ -57,6 +58,7 @@ impl AddAssign for Met {
         self.expired += other.expired;
         self.asked += other.asked;
         self.slow += other.slow;
+        self.cut_over += other.cut_over;
     }
 }
 
@@ -186,7 +188,8 @@ impl Lambda {
         }
     }
 
-    fn services(&self, task: Task, faults: &Faults) -> Services {
+    /// What an invocation works with; its requests count as those of `task`.
+    pub(crate) fn services(&self, task: Task, faults: &Faults) -> Services {
         let wire = Wire::new(self.traffic.clone(), task, faults.clone());
         let database = &self.world.database;
         let http = wire.to(database.faulty_http_client(faults));

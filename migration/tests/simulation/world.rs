@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::SharedHttpClient;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ProvisionedThroughput, ScalarAttributeType,
@@ -77,13 +76,11 @@ impl World {
     /// What carries a copy, for clients that go by `http`.
     pub(crate) fn carrier(&self, http: SharedHttpClient) -> Option<Carrier> {
         let wiring = self.wiring.clone()?;
-        let lambda = self.database.lambda_client_builder().retry_config(RetryConfig::disabled());
-        let lambda = aws_sdk_lambda::Client::from_conf(lambda.http_client(http.clone()).build());
-        let sqs = self.database.sqs_client_builder().retry_config(RetryConfig::disabled());
-        let sqs = aws_sdk_sqs::Client::from_conf(sqs.http_client(http.clone()).build());
-        let s3 = self.database.s3_client_builder().retry_config(RetryConfig::disabled());
-        let s3 = aws_sdk_s3::Client::from_conf(s3.http_client(http).build());
-        Some(Carrier { lambda, sqs, s3, wiring })
+        let lambda = self.database.lambda_client_builder().http_client(http.clone());
+        let sqs = self.database.sqs_client_builder().http_client(http.clone());
+        let s3 = self.database.s3_client_builder().http_client(http.clone());
+        let streams = self.database.streams_client_builder().http_client(http);
+        Some(Carrier::new(lambda, sqs, s3, streams, wiring))
     }
 
     /// The plan of the next attempt, as [`migration::local`] makes it: the first again where none has come as far as

@@ -30,6 +30,8 @@ struct Person {
     /// What happens, in order.
     seen: Mutex<Vec<String>>,
     stays: bool,
+    /// Whether the application has stopped before, unbeknown to whoever cuts over.
+    has_stopped: bool,
 }
 
 impl Person {
@@ -47,6 +49,10 @@ impl Mover for Person {
     async fn before(&self) -> Result<(), Error> {
         self.say("before");
         if self.stays { Err(Error::new(Kind::Refused, "the application goes on")) } else { Ok(()) }
+    }
+
+    fn stops_writes(&self) -> bool {
+        !self.has_stopped
     }
 
     async fn after(&self) -> Result<(), Error> {

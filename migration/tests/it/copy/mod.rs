@@ -86,25 +86,20 @@ impl Copy {
             .behavior_version_latest()
             .region(aws_sdk_sqs::config::Region::new("us-east-1"))
             .credentials_provider(credentials.clone())
-            .retry_config(aws_sdk_sqs::config::retry::RetryConfig::disabled())
             .http_client(tapped(self.world.database.http_client(), self.queue.clone()));
         let lambda = aws_sdk_lambda::Config::builder().behavior_version_latest();
         let s3 = aws_sdk_s3::Config::builder().behavior_version_latest();
         services.target = services.source.clone();
         services.clock = clock;
-        services.carrier = Some(Carrier {
-            lambda: aws_sdk_lambda::Client::from_conf(lambda.build()),
-            sqs: aws_sdk_sqs::Client::from_conf(config.build()),
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
-            wiring: Wiring {
-                queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/changes.fifo".into(),
-                queue_arn: "arn:aws:sqs:us-east-1:000000000000:changes.fifo".into(),
-                dead_letters_url: "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo".into(),
-                capture_function: "capture".into(),
-                replay_function: "replay".into(),
-                export_bucket: "exports".into(),
-            },
-        });
+        let wiring = Wiring {
+            queue_url: "https://sqs.us-east-1.amazonaws.com/000000000000/changes.fifo".into(),
+            queue_arn: "arn:aws:sqs:us-east-1:000000000000:changes.fifo".into(),
+            dead_letters_url: "https://sqs.us-east-1.amazonaws.com/000000000000/dead.fifo".into(),
+            capture_function: "capture".into(),
+            replay_function: "replay".into(),
+            export_bucket: "exports".into(),
+        };
+        services.carrier = Some(Carrier::new(lambda, config, s3, self.world.database.streams_client_builder(), wiring));
         services
     }
 

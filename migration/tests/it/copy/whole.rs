@@ -135,8 +135,6 @@ impl World {
 /// Clients of the embedded AWS, and what a stack would have made.
 async fn services(aws: &Embedded, client: &Client) -> Services {
     let sqs = aws_sdk_sqs::Client::from_conf(aws.sqs_client_builder().build());
-    let lambda = aws_sdk_lambda::Client::from_conf(aws.lambda_client_builder().build());
-    let s3 = aws_sdk_s3::Client::from_conf(aws.s3_client_builder().build());
     let fifo = |name: &str| {
         let create = sqs.create_queue().queue_name(name).attributes(QueueAttributeName::FifoQueue, "true");
         create.attributes(QueueAttributeName::VisibilityTimeout, "60")
@@ -163,7 +161,8 @@ async fn services(aws: &Embedded, client: &Client) -> Services {
     };
     let ledger = Ledger::create(client.clone(), "ledger").await.unwrap();
     let mut services = Services::new(client.clone(), None, ledger, Functions::new(), Timestamp::now);
-    services.carrier = Some(Carrier { lambda, sqs, s3, wiring });
+    let (lambda, s3, streams) = (aws.lambda_client_builder(), aws.s3_client_builder(), aws.streams_client_builder());
+    services.carrier = Some(Carrier::new(lambda, aws.sqs_client_builder(), s3, streams, wiring));
     services
 }
 

@@ -45,6 +45,17 @@ impl<'a> Actor<'a> {
         Self { world, client, ids, held, free, random, edition: (number as i64 + 1) * 1_000 }
     }
 
+    /// The same later on, when it has to look first at what its items have become.
+    pub(super) async fn back_at_work(mut self, operations: u32) {
+        let labels: Vec<_> = self.held.into_values().chain(self.free).collect();
+        let items = self.world.items().await;
+        let own = items.iter().map(|item| (string(item, "id"), string(item, "label")));
+        self.held = own.filter(|(id, _)| self.ids.contains(id)).collect();
+        self.free = labels.into_iter().filter(|label| !self.held.values().any(|held| held == label)).collect();
+        self.edition += 500;
+        self.work(operations).await;
+    }
+
     /// Does so many operations, with pauses from none to long ones.
     pub(super) async fn work(mut self, operations: u32) {
         for _ in 0..operations {
@@ -152,6 +163,6 @@ impl<'a> Actor<'a> {
     }
 }
 
-fn string(item: &Item, name: &str) -> String {
+pub(super) fn string(item: &Item, name: &str) -> String {
     item[name].as_s().expect("it is a text").clone()
 }

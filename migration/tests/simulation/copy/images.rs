@@ -44,6 +44,14 @@ impl Shape {
         }
     }
 
+    /// The steps that lead back, for after the cut-over.
+    pub(crate) fn steps_back(self) -> &'static str {
+        match self {
+            Self::Renamed => "[ { remove: { path: seen } }, { rename: { path: new, to: old } } ]",
+            Self::Turned | Self::Labelled | Self::Chosen => "[ { remove: { path: seen } } ]",
+        }
+    }
+
     /// What the target holds of an item.
     pub(crate) fn image(self, item: &Item) -> Option<Item> {
         let mut image = item.clone();
@@ -57,6 +65,18 @@ impl Shape {
             image.insert("new".into(), old);
         }
         Some(image)
+    }
+
+    /// What the source holds, after a cut-over with a way back, of an item of the target.
+    pub(crate) fn back(self, image: &Item) -> Item {
+        let mut item = image.clone();
+        item.remove("seen");
+        if self == Self::Renamed
+            && let Some(new) = item.remove("new")
+        {
+            item.insert("old".into(), new);
+        }
+        item
     }
 }
 

@@ -1,10 +1,12 @@
 //! The same for a copy: the document of a copy, with the mappings and the functions that carry changes, beside an application
-//! that writes to the source. When all is calm the target holds the image of every item of the source, and nothing else.
+//! that writes to the source. When all is calm the target holds the image of every item of the source, and nothing else; and
+//! where it is cut over with a way back, the source what leads back from every item of the target.
 
 mod application;
 mod guards;
 mod images;
 mod scenario;
+mod way_back;
 mod world;
 
 use std::sync::Arc;
@@ -30,13 +32,31 @@ use crate::wire::Traffic;
 use crate::world::World;
 
 /// When everything has come to rest: a batch is tried again after a minute at most, a message after three.
-const CALM: Duration = Duration::from_secs(3_600);
+const CALM: Duration = Duration::from_secs(1_200);
 
 /// Plays a seed.
 pub(crate) fn play(seed: u64, guard: Option<Guard>) -> Verdict {
     // The jitter of retries is drawn from the thread's own generator.
     fastrand::seed(seed);
     on_a_runtime(course(Scenario::draw(seed), guard))
+}
+
+/// A seed while it is played.
+struct Played<'p> {
+    scenario: &'p Scenario,
+    world: &'p Arc<World>,
+    /// What passes between the database and whoever follows the execution, or cuts over.
+    traffic: &'p Arc<Traffic>,
+    guard: Option<Guard>,
+    misfortunes: Misfortunes,
+}
+
+impl Played<'_> {
+    /// From here on `lambda` runs the functions of the mappings.
+    fn turn(&self, lambda: &Lambda, is_rough: bool) {
+        register(self.world, lambda, self.guard);
+        self.world.database.set_hazards(is_rough.then(|| self.misfortunes.clone()));
+    }
 }
 
 async fn course(scenario: Scenario, guard: Option<Guard>) -> Verdict {
@@ -47,20 +67,24 @@ async fn course(scenario: Scenario, guard: Option<Guard>) -> Verdict {
     // Functions that mappings call live on when whoever follows the execution dies.
     let on_the_way = Arc::new(Traffic::new(sabotage, None));
     let rough = Lambda::new(world.clone(), on_the_way.clone(), common.weather.clone(), common.hazards, common.seed);
-    register(&world, &rough, guard);
+    let calm = Lambda::new(world.clone(), on_the_way.clone(), Weather::default(), Hazards::NONE, common.seed);
     let misfortunes = Misfortunes::new(common.seed, scenario.misfortunes.clone());
-    world.database.set_hazards(Some(misfortunes.clone()));
+    let played = Played { scenario: &scenario, world: &world, traffic: &traffic, guard, misfortunes };
+    played.turn(&rough, true);
     let application = application(&scenario, &world);
     let (_, (end, mut met)) = join(application, attempts(common, &world, &traffic)).await;
-    world.database.set_hazards(None);
-    let calm = Lambda::new(world.clone(), on_the_way.clone(), Weather::default(), Hazards::NONE, common.seed);
-    register(&world, &calm, guard);
+    played.turn(&calm, false);
     tokio::time::sleep(CALM).await;
     let end = resumed(&scenario, &world, &traffic, end).await;
-    let broken = judge(&scenario, &world, &end).await;
+    let mut broken = judge(&scenario, &world, &end).await;
+    if broken.is_empty() && scenario.is_cut_over {
+        let (found, deaths) = way_back::play(&played, &rough, &calm).await;
+        met += Met { cut_over: 1, died: deaths, ..Met::default() };
+        broken.extend(found);
+    }
     world.database.forget_functions();
     met += rough.met();
-    met += Met { doubled: misfortunes.met(), ..Met::default() };
+    met += Met { doubled: played.misfortunes.met(), ..Met::default() };
     let changes = end.report.as_ref().map_or(0, |report| report.counts.written);
     let conflicts = end.report.as_ref().map_or(0, |report| report.counts.conflicts);
     let requests = traffic.requests() + on_the_way.requests();

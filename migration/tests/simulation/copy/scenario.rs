@@ -25,6 +25,8 @@ pub(crate) struct Scenario {
     pub(crate) mapping_takes: Duration,
     /// Whether the source has a stream before the copy begins.
     pub(crate) has_stream: bool,
+    /// Whether it is cut over in the end, with a way back.
+    pub(crate) is_cut_over: bool,
     /// What befalls the invocations of mappings.
     pub(crate) misfortunes: OfInvocations,
 }
@@ -51,8 +53,9 @@ impl Scenario {
         }
         let segments = random.random_range(1..=8);
         common.definition = format!(
-            "migration: simulated\nsource: {{ table: things }}\ntarget: {{ table: others }}\n{}\nsegments: {segments}\n\
-             prewarm: false\ntolerated_failures: {{ percentage: 0 }}",
+            "migration: simulated\nsource: {{ table: things }}\ntarget: {{ table: others, reverse: {} }}\n{}\n\
+             segments: {segments}\nprewarm: false\ntolerated_failures: {{ percentage: 0 }}",
+            shape.steps_back(),
             shape.steps()
         );
         let roughness = if random.random_bool(0.3) { 0.0 } else { 0.15 };
@@ -67,6 +70,7 @@ impl Scenario {
             target_units: random.random_bool(0.4).then(|| random.random_range(60..400)),
             mapping_takes: Duration::from_secs(random.random_range(0..15)),
             has_stream: random.random_bool(0.5),
+            is_cut_over: random.random_bool(0.3),
             misfortunes: OfInvocations { killed, lost, late, repeated, after },
         }
     }
