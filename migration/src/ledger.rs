@@ -38,6 +38,15 @@ pub struct Ledger {
     table: String,
 }
 
+/// What has to stand where an entry is written.
+#[derive(Clone, Copy)]
+enum Stands<'b> {
+    Anything,
+    Nothing,
+    /// An entry with this body.
+    Body(&'b str),
+}
+
 impl Ledger {
     /// The ledger in `table`, which exists.
     pub fn new(client: Client, table: impl Into<String>) -> Self {
@@ -75,31 +84,53 @@ impl Ledger {
 
     /// Writes an entry, over the one that stood there.
     pub(crate) async fn put<T: Serialize>(&self, run: &RunId, entry: Entry, body: &T) -> Result<(), Error> {
-        self.write(run, entry, body, false).await.map(drop)
+        self.write(run, entry, body, Stands::Anything).await.map(drop)
     }
 
     /// Writes an entry where none stands yet; tells whether it did.
     pub(crate) async fn put_first<T: Serialize>(&self, run: &RunId, entry: Entry, body: &T) -> Result<bool, Error> {
-        self.write(run, entry, body, true).await
+        self.write(run, entry, body, Stands::Nothing).await
     }
 
-    async fn write<T: Serialize>(&self, run: &RunId, entry: Entry, body: &T, first: bool) -> Result<bool, Error> {
+    /// Writes an entry where the one with the body `before` still stands; tells whether it did.
+    pub(crate) async fn replace<T: Serialize>(
+        &self,
+        run: &RunId,
+        entry: Entry,
+        before: &str,
+        body: &T,
+    ) -> Result<bool, Error> {
+        self.write(run, entry, body, Stands::Body(before)).await
+    }
+
+    async fn write<T: Serialize>(
+        &self,
+        run: &RunId,
+        entry: Entry,
+        body: &T,
+        expected: Stands<'_>,
+    ) -> Result<bool, Error> {
         let body = serde_json::to_string(body).map_err(|error| Error::invalid(error.to_string()))?;
         patiently(&Meter::default(), async || {
-            let put = self
-                .client
-                .put_item()
-                .table_name(&self.table)
-                .set_item(Some(key(run, entry)))
-                .item("body", AttributeValue::S(body.clone()))
-                .set_condition_expression(first.then(|| "attribute_not_exists(#run)".into()))
-                .set_expression_attribute_names(first.then(|| HashMap::from([("#run".into(), "run".into())])));
+            let put = self.put_item(self.entry(run, entry, &body));
+            let put = match expected {
+                Stands::Anything => put,
+                Stands::Nothing => {
+                    put.condition_expression("attribute_not_exists(#run)").expression_attribute_names("#run", "run")
+                }
+                Stands::Body(before) => put
+                    .condition_expression("#body = :before")
+                    .expression_attribute_names("#body", "body")
+                    .expression_attribute_values(":before", AttributeValue::S(before.into())),
+            };
             match put.send().await {
                 Ok(_) => Ok(true),
                 Err(SdkError::ServiceError(error))
                     if matches!(error.err(), PutItemError::ConditionalCheckFailedException(_)) =>
                 {
-                    Ok(false)
+                    // By ourselves, if an answer was lost.
+                    let found = self.item(run, entry).await?;
+                    Ok(found.as_ref().map(text).transpose()?.is_some_and(|found| *found == body))
                 }
                 Err(error) => Err(Error::from_sdk("PutItem on the ledger", error)),
             }

@@ -36,10 +36,11 @@ pub(crate) struct CutoverArgs {
 pub(crate) struct ChangesArgs {
     #[command(flatten)]
     pub(crate) run: RunArgs,
-    /// Bring the item with this key in step, as it is now, and take its changes out; without a key, do so for all
+    /// Bring the item with this key, or that of this event, in step, as it is now, and take the change out; without a key, do
+    /// so for all
     #[arg(long, value_name = "KEY", num_args = 0..=1, conflicts_with = "drop")]
     pub(crate) retry: Option<Option<String>>,
-    /// Take the changes of the item with this key out: they are never applied
+    /// Take the changes of the item with this key, or that of this event, out: they are never applied
     #[arg(long, value_name = "KEY")]
     pub(crate) drop: Option<String>,
 }

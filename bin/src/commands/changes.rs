@@ -11,7 +11,7 @@ use crate::show;
 pub(crate) async fn changes(args: ChangesArgs) -> Result<Ended, CliError> {
     let which = match (&args.retry, &args.drop) {
         (Some(None), _) => Some(Which::All),
-        (Some(Some(key)), _) | (None, Some(key)) => Some(Which::OfItem(read(key)?)),
+        (Some(Some(key)), _) | (None, Some(key)) => Some(read(key)?),
         (None, None) => None,
     };
     let copy = copies::find(&args.run).await?;
@@ -27,10 +27,10 @@ pub(crate) async fn changes(args: ChangesArgs) -> Result<Ended, CliError> {
     let (count, s) = (letters.len(), if letters.len() == 1 { "" } else { "s" });
     match which {
         None => {}
-        Some(Which::OfItem(key)) if letters.is_empty() => {
+        Some(Which::OfItem(_) | Which::Event(_)) if letters.is_empty() => {
             return Err(CliError::usage(format!(
-                "expected a change of the item {key} that could not be applied, found none; `run changes {run}` lists those \
-                 that there are"
+                "expected a change by that name that could not be applied, found none; `run changes {run}` lists those that \
+                 there are"
             )));
         }
         Some(_) if args.retry.is_some() => show::line(format_args!(
@@ -43,12 +43,17 @@ pub(crate) async fn changes(args: ChangesArgs) -> Result<Ended, CliError> {
     Ok(Ended::Done)
 }
 
-/// A key as the list shows it.
-fn read(key: &str) -> Result<Value, CliError> {
-    let key: Option<Value> = serde_json::from_str(key).ok().filter(Value::is_object);
-    key.ok_or_else(|| {
+/// A key or an event as the list shows it.
+fn read(name: &str) -> Result<Which, CliError> {
+    let is_event = name.chars().all(|character| character.is_ascii_alphanumeric() || character == '-');
+    if is_event && !name.is_empty() {
+        return Ok(Which::Event(name.to_owned()));
+    }
+    let key: Option<Value> = serde_json::from_str(name).ok().filter(Value::is_object);
+    key.map(Which::OfItem).ok_or_else(|| {
         CliError::usage(
-            "expected a key as `run changes` shows it, such as '{\"id\":{\"S\":\"a\"}}', found something else",
+            "expected a key as `run changes` shows it, such as '{\"id\":{\"S\":\"a\"}}', or the event that it shows, found \
+             something else",
         )
     })
 }

@@ -62,6 +62,7 @@ pub(crate) fn object(seen: &Look) -> Value {
 /// A phase of the cut-over in words.
 pub(crate) fn phase(phase: Phase) -> &'static str {
     match phase {
+        Phase::TakingBack => "taking the cut-over back",
         Phase::Draining => "waiting for what was written last",
         Phase::EndingCapture => "ending capture",
         Phase::EndingReplay => "ending replay",

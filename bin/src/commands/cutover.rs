@@ -2,9 +2,11 @@
 
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use indicatif::HumanCount;
 use jiff::Timestamp;
 use migration::copy::sync::Sync;
 use migration::cutover::{self, Cutover, Mover, Options, Phase};
@@ -44,8 +46,12 @@ pub(crate) async fn cutover(args: CutoverArgs) -> Result<Ended, CliError> {
         return Ok(Ended::Stopped);
     }
     let options = Options { reverse: args.reverse, within: Duration::from_secs(args.within) };
-    let shell = Shell { plan, args: &args, shown: Mutex::default() };
-    let done = cutover::cut_over(services, run, options, &shell).await?;
+    let shell = Shell { plan, args: &args, shown: Mutex::default(), has_begun: AtomicBool::default() };
+    let done = cutover::cut_over(services, run, options, &shell).await.map_err(|error| match shell.has_begun() {
+        // Whatever it is, something was done: the application was stopped.
+        true => CliError::failed(error.to_string()),
+        false => error.into(),
+    })?;
     report(plan, &done, args.output)?;
     Ok(Ended::Done)
 }
@@ -168,6 +174,8 @@ struct Shell<'s> {
     args: &'s CutoverArgs,
     /// When it was said last what is waited for.
     shown: Mutex<Option<Instant>>,
+    /// Whether the application was stopped, or had been.
+    has_begun: AtomicBool,
 }
 
 #[async_trait]
@@ -177,13 +185,11 @@ impl Mover for Shell<'_> {
             Some(command) => self
                 .run(command, "--before")
                 .await
-                .map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on")),
-            None => Ok(()),
+                .map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on"))?,
+            None => {}
         }
-    }
-
-    fn stops_writes(&self) -> bool {
-        self.args.before.is_some()
+        self.has_begun.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn after(&self) -> Result<(), Error> {
@@ -194,19 +200,41 @@ impl Mover for Shell<'_> {
     }
 
     fn enters(&self, phase: Phase) {
+        self.has_begun.store(true, Ordering::Relaxed);
         show::line(copy_status::phase(phase));
     }
 
+    fn reads(&self, records: u64, made: Option<Timestamp>) {
+        if let (Some(made), true) = (made, self.is_time()) {
+            let records = HumanCount(records);
+            show::line(format_args!(
+                "  reading what the stream has of the last hours: {records} records, up to {made}"
+            ));
+        }
+    }
+
     fn sees(&self, sync: &Sync) {
-        let Ok(mut shown) = self.shown.lock() else { return };
-        if shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY) {
-            *shown = Some(Instant::now());
+        if self.is_time() {
             show::line(format_args!("  {}", in_step::words(sync)));
         }
     }
 }
 
 impl Shell<'_> {
+    /// Whether a line is due again of what is waited for.
+    fn is_time(&self) -> bool {
+        let Ok(mut shown) = self.shown.lock() else { return false };
+        let is_time = shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY);
+        if is_time {
+            *shown = Some(Instant::now());
+        }
+        is_time
+    }
+
+    fn has_begun(&self) -> bool {
+        self.has_begun.load(Ordering::Relaxed)
+    }
+
     /// Runs a command of the user's by the shell; what it writes is shown, and stdout stays ours.
     async fn run(&self, command: &str, flag: &str) -> Result<(), Error> {
         show::line(format_args!("{flag}: {command}"));

@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use indicatif::{HumanCount, HumanDuration};
+use jiff::Timestamp;
 use migration::copy::sync::{self, Sync};
 use migration::copy::{Images, books, current};
 use migration::cutover::{self, Mover, Options, Phase};
 use migration::item::Item;
 use migration::plan::{Job, Plan};
-use migration::{Error, Kind, Services};
+use migration::{Error, Kind, Services, control};
 
 use crate::errors::CliError;
 use crate::progress::LocalProgress;
@@ -79,16 +80,25 @@ impl Kept<'_> {
     pub(crate) async fn stay(self, traffic: Option<Traffic>, signals: &mut Signals) -> Result<(), CliError> {
         let run = &self.plan.run;
         self.progress.say(&format!(
-            "in step: changes go on being carried; `run cutover {run}` from another terminal ends the copy, Ctrl-C ends \
-             this process"
+            "in step: changes go on being carried; `run cutover {run}` from another terminal ends the copy, Ctrl-C or \
+             `run stop {run}` ends this process"
         ));
         tokio::select! {
             ended = self.until_given_up(traffic) => ended,
-            () = signals.next() => {
-                self.progress.say("ended; what the source changes from here on is carried by nobody");
-                Ok(())
-            }
+            () = signals.next() => Ok(self.say_ended()),
+            asked = self.until_asked_to_stop() => asked.map(|()| self.say_ended()),
         }
+    }
+
+    fn say_ended(self) {
+        self.progress.say("ended; what the source changes from here on is carried by nobody");
+    }
+
+    async fn until_asked_to_stop(self) -> Result<(), CliError> {
+        while !control::read(&self.services.ledger, &self.plan.run).await?.stop {
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
     }
 
     /// Another run may follow under the same entry: that of the way back.
@@ -187,15 +197,13 @@ impl Mover for OfRehearsal<'_> {
         Ok(())
     }
 
-    fn stops_writes(&self) -> bool {
-        true
-    }
-
     async fn after(&self) -> Result<(), Error> {
         Ok(())
     }
 
     fn enters(&self, _: Phase) {}
+
+    fn reads(&self, _: u64, _: Option<Timestamp>) {}
 
     fn sees(&self, sync: &Sync) {
         self.kept.progress.keep(&words(sync), LINE_EVERY);

@@ -93,7 +93,16 @@ impl Job {
         }
         if self.wanted.cutover {
             let mut notes = Vec::new();
-            let cut_over = kept.cut_over(traffic, &mut notes).await;
+            let cut_over = tokio::select! {
+                cut_over = kept.cut_over(traffic, &mut notes) => cut_over,
+                () = signals.next() => {
+                    progress.finish();
+                    let run = &self.plan.run;
+                    progress.say(&format!("the cut-over is broken off; with --database `run cutover {run}` goes on with it"));
+                    self.report(&summary, Vec::new()).await?;
+                    return Ok(Ended::Stopped);
+                }
+            };
             progress.finish();
             let ended = self.report(&summary, notes).await?;
             return cut_over.map(|()| ended);

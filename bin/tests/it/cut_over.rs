@@ -73,6 +73,23 @@ fn a_rehearsed_copy_is_looked_after_and_cut_over_from_other_processes() {
 }
 
 #[test]
+fn a_rehearsal_that_stays_in_step_hears_a_stop() {
+    let folder = Folder::new();
+    folder.write("migration.yaml", COPY);
+    let mut rehearsal = Running::start(folder.command(["--items", "20", "--database", "table.db"]));
+    rehearsal.wait_for_line("in step:");
+    let stopped = folder.run(&format!("stop {}", folder.only_run()));
+    assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
+    let ended = rehearsal.end();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("ended; what the source changes from here on is carried by nobody"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[test]
 fn two_tables_are_compared_and_what_differs_is_listed() {
     let folder = Folder::with_steps("- set: { path: label, value: new }");
     folder.write(

@@ -2,11 +2,6 @@
 //!
 //! Each change is made to the entry that was read, and made again where somebody else was faster: none is lost.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -66,27 +61,15 @@ pub(crate) async fn amend(ledger: &Ledger, run: &RunId, change: impl Fn(&mut Cou
         let before = before.unwrap_or_default();
         let mut after = before.clone();
         change(&mut after);
-        if after != before {
-            replace(ledger, run, body, &after).await?;
+        let is_written = match body {
+            _ if after == before => true,
+            Some(body) => ledger.replace(run, Entry::Copy, &body, &after).await?,
+            None => ledger.put_first(run, Entry::Copy, &after).await?,
+        };
+        match is_written {
+            true => Ok(after),
+            false => Err(Error::new(Kind::Busy, "the books of the copy are being changed")),
         }
-        Ok(after)
     })
     .await
-}
-
-async fn replace(ledger: &Ledger, run: &RunId, before: Option<String>, after: &Course) -> Result<(), Error> {
-    let body = serde_json::to_string(after).map_err(|error| Error::invalid(error.to_string()))?;
-    let condition = if before.is_some() { "#body = :before" } else { "attribute_not_exists(#body)" };
-    let put = ledger.put_item(ledger.entry(run, Entry::Copy, &body)).condition_expression(condition);
-    let put = put.expression_attribute_names("#body", "body");
-    let before = before.map(|before| HashMap::from([(":before".into(), AttributeValue::S(before))]));
-    match put.set_expression_attribute_values(before).send().await {
-        Ok(_) => Ok(()),
-        Err(SdkError::ServiceError(refused))
-            if matches!(refused.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-        {
-            Err(Error::new(Kind::Busy, "the books of the copy are being changed"))
-        }
-        Err(error) => Err(Error::from_sdk("PutItem on the ledger", error)),
-    }
 }

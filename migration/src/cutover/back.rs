@@ -14,9 +14,17 @@ use crate::error::{Error, Kind};
 use crate::ledger::Entry;
 use crate::plan::{Plan, RunId};
 use crate::services::Services;
+use crate::table::Table;
 
 /// A stream tells the time of a change to the second, and clocks differ a little.
 const APART: SignedDuration = SignedDuration::from_secs(2);
+
+/// Refuses a target whose stream is none that can be carried: found later, it would hold the application up between the two.
+pub(super) async fn check(services: &Services, plan: &Plan) -> Result<(), Error> {
+    let Some(target) = &plan.definition.target else { return Ok(()) };
+    let table = Table::describe(services.target_of(plan), target.table.as_str()).await?;
+    table.stream.as_ref().map_or(Ok(()), |stream| stream.check(&table.name))
+}
 
 /// Begins it, and gives its run. Replay has ended, and the application doesn't write to the target yet.
 pub(super) async fn begin(services: &Services, plan: &Plan) -> Result<RunId, Error> {

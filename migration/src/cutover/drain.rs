@@ -24,13 +24,9 @@ pub(super) struct Patience {
     pub(super) within: Duration,
 }
 
-/// Reads the stream's end until the application has stopped: what it has changed lately, and whatever it changes until then.
-pub(super) async fn until_stopped(tail: &mut Tail<'_>, quiet: Duration, mover: &dyn Mover) -> Result<(), Error> {
-    let settled = Instant::now() + quiet;
-    while Instant::now() < settled {
-        tail.read_on().await?;
-        sleep(POLL).await;
-    }
+/// Reads the stream to its end, and on until the application has stopped.
+pub(super) async fn until_stopped(tail: &mut Tail<'_>, mover: &dyn Mover) -> Result<(), Error> {
+    tail.read_on().await?;
     let mut stopped = mover.before();
     let mut unread = None;
     loop {
@@ -60,10 +56,11 @@ pub(super) async fn until_quiet(
         let sync = sync::check(services, run).await?;
         mover.sees(&sync);
         if sync.dead_letters > 0 {
-            return Err(Error::invalid(format!(
+            let message = format!(
                 "expected every change to be applied, found {} that can't be: `run changes {run}` lists them",
                 sync.dead_letters
-            )));
+            );
+            return Err(Error::new(Kind::Refused, message));
         }
         let now = Instant::now();
         let is_quiet = silence.lasted(&sync, has_come, now) >= quiet * 2;

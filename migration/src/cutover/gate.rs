@@ -74,6 +74,8 @@ pub enum Refusal {
     Differing(u64),
     /// There is no way back from an item of the target to one of the source.
     NoWayBack,
+    /// The target is where no function of the stack can be called with its changes.
+    WayBackElsewhere,
 }
 
 impl Refusal {
@@ -116,6 +118,11 @@ impl Refusal {
                                 name them in target.reverse, or cut over without --reverse"
                     .to_owned()
             }
+            Self::WayBackElsewhere => {
+                "expected a target in the source's account and region, whose changes the stack's functions can be called with, \
+                                found one elsewhere: cut over without --reverse"
+                    .to_owned()
+            }
         }
     }
 }
@@ -138,6 +145,8 @@ pub fn refusals(seen: &Look, reverse: bool) -> Vec<Refusal> {
     let way_back = || seen.plan.target_key.as_ref().and_then(|key| seen.plan.definition.reversed(&seen.plan.key, key));
     if reverse && (!seen.carries_changes() || way_back().is_none()) {
         refusals.push(Refusal::NoWayBack);
+    } else if reverse && seen.plan.definition.target.as_ref().is_some_and(Target::is_elsewhere) {
+        refusals.push(Refusal::WayBackElsewhere);
     }
     refusals
 }
@@ -187,7 +196,7 @@ fn of_verified(seen: &Look) -> Option<Refusal> {
 
 /// An error with everything that is in the way of beginning.
 pub(super) fn check(seen: &Look, reverse: bool) -> Result<(), Error> {
-    refuse(&seen.plan.run, &refusals(seen, reverse))
+    refuse(Kind::InvalidInput, &seen.plan.run, &refusals(seen, reverse))
 }
 
 /// An error with everything that is in the way of ending what carries changes: nothing may be on its way any more.
@@ -196,15 +205,15 @@ pub(super) fn check_drained(seen: &Look) -> Result<(), Error> {
     if let Some(sync) = seen.sync.as_ref().filter(|sync| sync.backlog() > 0) {
         refusals.push(Refusal::Behind { changes: sync.backlog(), seconds: sync.oldest_unapplied_seconds });
     }
-    refuse(&seen.plan.run, &refusals)
+    refuse(Kind::Refused, &seen.plan.run, &refusals)
 }
 
-fn refuse(run: &RunId, refusals: &[Refusal]) -> Result<(), Error> {
+fn refuse(kind: Kind, run: &RunId, refusals: &[Refusal]) -> Result<(), Error> {
     match refusals {
         [] => Ok(()),
         refusals => {
             let words: Vec<_> = refusals.iter().map(|refusal| refusal.words(run)).collect();
-            Err(Error::new(Kind::InvalidInput, words.join("\n")))
+            Err(Error::new(kind, words.join("\n")))
         }
     }
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use gate::{Look, Refusal, look, refusals};
 
 use self::drain::Patience;
-use self::tail::{Start, Tail};
+use self::tail::Tail;
 
 use crate::copy::sync::{self, Sync};
 use crate::copy::{current, table};
@@ -35,6 +35,8 @@ use crate::services::Services;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// It is being taken back.
+    TakingBack,
     /// What was written last is being carried.
     Draining,
     /// Capture is being switched off.
@@ -71,6 +73,9 @@ pub struct Cutover {
     /// The run that does so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back: Option<RunId>,
+    /// Who is at it: whoever goes on with a cut-over, or takes it back, takes it from whoever was before.
+    #[serde(default)]
+    by: String,
 }
 
 /// How a cut-over is done.
@@ -87,12 +92,12 @@ pub struct Options {
 pub trait Mover: Send + std::marker::Sync {
     /// Stops the application's writes to the source. An error leaves everything as it was.
     async fn before(&self) -> Result<(), Error>;
-    /// Whether that stops them. Otherwise they have stopped some time before.
-    fn stops_writes(&self) -> bool;
     /// Has the application begin on the target.
     async fn after(&self) -> Result<(), Error>;
     /// A step begins.
     fn enters(&self, phase: Phase);
+    /// How many records of the stream's end were read, and when the last one was made.
+    fn reads(&self, records: u64, made: Option<Timestamp>);
     /// How far the target is behind, while it is waited for.
     fn sees(&self, sync: &Sync);
 }
@@ -112,43 +117,52 @@ pub async fn is_carried(ledger: &Ledger, run: &RunId) -> Result<bool, Error> {
 /// Cuts over, or goes on with a cut-over that was begun. Refused where R17 doesn't hold, with everything that is in the way.
 pub async fn cut_over(services: &Services, run: &RunId, options: Options, mover: &dyn Mover) -> Result<Cutover, Error> {
     let seen = gate::look(services, run).await?;
-    let (cutover, tail) = begun(services, &seen, options, mover).await?;
-    let mut steps = Steps { services, run, mover, cutover };
+    let (claim, tail) = begun(services, &seen, options, mover).await?;
+    let mut steps = Steps { services, run, mover, claim };
     let carries = seen.carries_changes();
     if let Some(mut tail) = tail {
         let patience = Patience { quiet: quiet(&seen), within: options.within };
-        if steps.cutover.phase == Phase::Draining {
+        if steps.claim.cutover.phase == Phase::Draining {
             steps.drain(patience, &mut tail).await?;
         }
         steps.enter(Phase::EndingCapture).await?;
         switch::end_capture(services, run).await?;
+        if let Err(lost) = steps.claim.keep(services, run).await {
+            // Whoever took it back meanwhile has found capture on.
+            if read(&services.ledger, run).await?.is_none_or(|cutover| cutover.phase == Phase::TakingBack) {
+                switch::begin(services, run).await?;
+            }
+            return Err(lost);
+        }
         // What came in between the last look and the end of capture.
         drain::until_quiet(services, run, patience, mover, &mut tail).await?;
     }
-    if carries && steps.cutover.phase <= Phase::EndingReplay {
+    if carries && steps.claim.cutover.phase <= Phase::EndingReplay {
         steps.enter(Phase::EndingReplay).await?;
         switch::end_replay(services, run, &seen.plan).await?;
-        steps.cutover.expiry = table::let_expire(services, run).await?;
+        steps.claim.cutover.expiry = table::let_expire(services, run).await?;
     }
-    if steps.cutover.reverse && steps.cutover.phase <= Phase::TurningRound {
+    if steps.claim.cutover.reverse && steps.claim.cutover.phase <= Phase::TurningRound {
         steps.enter(Phase::TurningRound).await?;
-        steps.cutover.back = Some(back::begin(services, &seen.plan).await?);
+        steps.claim.cutover.back = Some(back::begin(services, &seen.plan).await?);
     }
     steps.enter(Phase::Moving).await?;
     mover.after().await?;
-    steps.cutover.over = Some((services.clock)());
+    steps.claim.cutover.over = Some((services.clock)());
     steps.enter(Phase::Over).await?;
     // The last: a rehearsal goes on for as long as a copy does.
     current::give_up(&services.ledger, run).await?;
-    Ok(steps.cutover)
+    Ok(steps.claim.cutover)
 }
 
 /// Takes a cut-over back that was begun, as long as replay hasn't ended; tells what it was.
 pub async fn take_back(services: &Services, run: &RunId) -> Result<Cutover, Error> {
-    let cutover = read(&services.ledger, run).await?;
-    let Some(cutover) = cutover.filter(|cutover| cutover.phase < Phase::EndingReplay) else {
+    let begun = services.ledger.get_with_body::<Cutover>(run, Entry::Cutover).await?;
+    let Some((cutover, body)) = begun.filter(|(cutover, _)| cutover.phase < Phase::EndingReplay) else {
         return Err(Error::invalid(format!("expected a cut-over of run {run} that can be taken back, found none")));
     };
+    // From here on whoever was at it can go no further.
+    Claim::take(services, run, Cutover { phase: Phase::TakingBack, ..cutover.clone() }, &body).await?;
     if gate::look(services, run).await?.carries_changes() {
         switch::begin(services, run).await?;
     }
@@ -161,13 +175,12 @@ pub async fn take_back(services: &Services, run: &RunId) -> Result<Cutover, Erro
 pub async fn give_up(services: &Services, run: &RunId) -> Result<Cutover, Error> {
     let seen = gate::look(services, run).await?;
     let now = (services.clock)();
-    let cutover =
-        Cutover { phase: Phase::GivenUp, began: now, over: Some(now), expiry: None, reverse: false, back: None };
+    let cutover = Cutover { phase: Phase::GivenUp, over: Some(now), ..Cutover::beginning(now, false)? };
     services.ledger.put(run, Entry::Cutover, &cutover).await?;
     if seen.carries_changes() {
         switch::end_capture(services, run).await?;
         switch::end_replay(services, run, &seen.plan).await?;
-        letters::let_go(services).await?;
+        letters::let_go(services, run).await?;
     }
     current::give_up(&services.ledger, run).await?;
     Ok(cutover)
@@ -179,47 +192,48 @@ async fn begun<'s>(
     services: &'s Services,
     seen: &'s Look,
     options: Options,
-    mover: &dyn Mover,
-) -> Result<(Cutover, Option<Tail<'s>>), Error> {
+    mover: &'s dyn Mover,
+) -> Result<(Claim, Option<Tail<'s>>), Error> {
     let run = &seen.plan.run;
     let is_captured = |phase: Phase| seen.carries_changes() && phase <= Phase::EndingCapture;
-    match &seen.cutover {
-        Some(cutover) if cutover.phase == Phase::Over => {
+    let begun = services.ledger.get_with_body::<Cutover>(run, Entry::Cutover).await?;
+    match begun {
+        Some((cutover, _)) if cutover.phase == Phase::Over => {
             current::give_up(&services.ledger, run).await?;
             Err(Error::invalid(format!("run {run} is cut over already")))
         }
-        Some(cutover) if cutover.phase == Phase::GivenUp => Err(Error::invalid(format!(
+        Some((cutover, _)) if cutover.phase == Phase::GivenUp => Err(Error::invalid(format!(
             "run {run} was given up: its target isn't kept in step; run the migration anew"
         ))),
-        Some(cutover) => {
-            let is_captured = is_captured(cutover.phase);
-            let tail = if is_captured { Some(Tail::open(services, &seen.plan, Start::Lately).await?) } else { None };
-            Ok((cutover.clone(), tail))
+        Some((cutover, _)) if cutover.phase == Phase::TakingBack => Err(Error::invalid(format!(
+            "the cut-over of run {run} is being taken back: `run cutover {run} --abort` ends that"
+        ))),
+        Some((cutover, body)) => {
+            let claim = Claim::take(services, run, cutover, &body).await?;
+            let tail = match is_captured(claim.cutover.phase) {
+                true => Some(Tail::open(services, &seen.plan, mover).await?),
+                false => None,
+            };
+            Ok((claim, tail))
         }
         None => {
             gate::check(seen, options.reverse)?;
+            if options.reverse {
+                back::check(services, &seen.plan).await?;
+            }
             let tail = if seen.carries_changes() {
-                let start = if mover.stops_writes() { Start::Now } else { Start::Lately };
-                let mut tail = Tail::open(services, &seen.plan, start).await?;
-                drain::until_stopped(&mut tail, quiet(seen), mover).await?;
+                let mut tail = Tail::open(services, &seen.plan, mover).await?;
+                drain::until_stopped(&mut tail, mover).await?;
                 Some(tail)
             } else {
                 mover.before().await?;
                 None
             };
-            let began = (services.clock)();
-            let cutover = Cutover {
-                phase: Phase::Draining,
-                began,
-                over: None,
-                expiry: None,
-                reverse: options.reverse,
-                back: None,
-            };
+            let cutover = Cutover::beginning((services.clock)(), options.reverse)?;
             if !services.ledger.put_first(run, Entry::Cutover, &cutover).await? {
-                return Err(Error::new(Kind::Busy, format!("somebody else is cutting run {run} over just now")));
+                return Err(lost(run));
             }
-            Ok((cutover, tail))
+            Ok((Claim { cutover }, tail))
         }
     }
 }
@@ -233,17 +247,67 @@ fn quiet(seen: &Look) -> Duration {
     }
 }
 
+impl Cutover {
+    fn beginning(began: Timestamp, reverse: bool) -> Result<Self, Error> {
+        Ok(Self { phase: Phase::Draining, began, over: None, expiry: None, reverse, back: None, by: name()? })
+    }
+}
+
+/// A name that nobody else has.
+fn name() -> Result<String, Error> {
+    let number = getrandom::u64().map_err(|error| Error::new(Kind::Unavailable, error.to_string()))?;
+    Ok(format!("{number:016x}"))
+}
+
+fn lost(run: &RunId) -> Error {
+    Error::new(
+        Kind::Busy,
+        format!(
+            "somebody else cuts run {run} over, or takes that back, just now: `run status {run}` says how it stands"
+        ),
+    )
+}
+
+/// A cut-over that nobody else is at: what is written of it counts only while the entry is the one that was written last.
+struct Claim {
+    cutover: Cutover,
+}
+
+impl Claim {
+    /// Takes over the cut-over whose entry has this body.
+    async fn take(services: &Services, run: &RunId, cutover: Cutover, body: &str) -> Result<Self, Error> {
+        let claim = Self { cutover: Cutover { by: name()?, ..cutover } };
+        match services.ledger.replace(run, Entry::Cutover, body, &claim.cutover).await? {
+            true => Ok(claim),
+            false => Err(lost(run)),
+        }
+    }
+
+    /// An error where somebody has taken it over.
+    async fn keep(&self, services: &Services, run: &RunId) -> Result<(), Error> {
+        match read(&services.ledger, run).await? {
+            Some(found) if found.by == self.cutover.by => Ok(()),
+            _ => Err(lost(run)),
+        }
+    }
+}
+
 struct Steps<'s> {
     services: &'s Services,
     run: &'s RunId,
     mover: &'s dyn Mover,
-    cutover: Cutover,
+    claim: Claim,
 }
 
 impl Steps<'_> {
     async fn enter(&mut self, phase: Phase) -> Result<(), Error> {
-        self.cutover.phase = phase;
-        self.services.ledger.put(self.run, Entry::Cutover, &self.cutover).await?;
+        let (ledger, cutover) = (&self.services.ledger, &mut self.claim.cutover);
+        let found = ledger.get_with_body::<Cutover>(self.run, Entry::Cutover).await?;
+        let Some((_, body)) = found.filter(|(found, _)| found.by == cutover.by) else { return Err(lost(self.run)) };
+        cutover.phase = phase;
+        if !ledger.replace(self.run, Entry::Cutover, &body, cutover).await? {
+            return Err(lost(self.run));
+        }
         self.mover.enters(phase);
         Ok(())
     }
@@ -258,8 +322,10 @@ impl Steps<'_> {
             Err(error) => Err(error),
         };
         if let Err(error) = checked {
+            self.claim.keep(services, run).await?;
             services.ledger.delete(run, Entry::Cutover).await?;
-            return Err(error.while_doing("the cut-over was not begun, and changes are carried on"));
+            let what = "the cut-over was not begun, and changes are carried on; whoever stopped the application starts it again";
+            return Err(error.while_doing(what));
         }
         Ok(())
     }

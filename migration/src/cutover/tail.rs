@@ -1,18 +1,19 @@
 //! The end of the source's stream, read beside capture (R17). A queue that is empty says nothing of a record that capture was
-//! not handed yet; who reads the stream knows what the application has changed last, and waits until the target shows it.
+//! not handed yet; who reads the stream knows what the application has changed lately, and waits until the target shows it.
 //!
 //! Records of one item reach capture in their order, and so do those of one lane of a shard: once the last ones are through,
-//! those before them are. So the newest few items of each shard are enough to wait for. An iterator begins at the end of a
-//! shard where the application is stopped after that; where nobody knows when it was stopped, at the shard's beginning.
+//! those before them are. So the newest few items of each shard are enough to wait for. DynamoDB gives no iterator by time: a
+//! shard is read from its beginning, which lies four hours back at most, before the application is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::types::{Record, Shard, ShardIteratorType};
+use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsOutput;
+use aws_sdk_dynamodbstreams::types::{Record, Shard, ShardIteratorType, StreamRecord};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::values;
+use super::{Mover, values};
 use crate::copy::Images;
 use crate::copy::put::{Spent, Tables, same_item, same_key};
 use crate::copy::way::Way;
@@ -27,25 +28,30 @@ use crate::table::Table;
 /// Items of a shard that are waited for: a mapping reads it in ten lanes at most (Lambda developer guide, "Using Lambda with
 /// Amazon DynamoDB"), and of so many each lane has some.
 const WITNESSES_OF_A_SHARD: u64 = 100;
-/// Records that were made longer ago are in what the gate was opened for.
+/// What was changed longer ago has long come: capture that is later than this has failed, and the gate sees that.
 const LATELY: SignedDuration = SignedDuration::from_mins(15);
-/// Requests that are under way to compare what is waited for.
-const READS_IN_FLIGHT: usize = 16;
-
-/// Where reading begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Start {
-    /// At the end: what comes from here on is of interest.
-    Now,
-    /// Where the shards that are open begin: so far back the stream has to be read to find what was changed lately.
-    Lately,
-}
+/// "It might take multiple calls to get to a portion of the shard that contains stream records" (API reference, GetRecords): so
+/// many empty answers in a row are the end. Then one is: the shard is asked again every second.
+const EMPTY_ANSWERS: u32 = 10;
+/// Requests that are under way, of shards that are read and of items that are compared.
+const IN_FLIGHT: usize = 16;
 
 /// A place in a shard.
 struct Place {
     iterator: String,
+    /// How many more empty answers mean that the end is reached.
+    empty_answers: u32,
     /// The shard that this one came out of, where what was changed lately may reach back into it.
     parent: Option<String>,
+}
+
+/// Whether there is more in a shard just now.
+#[derive(PartialEq, Eq)]
+enum Left {
+    More,
+    Nothing,
+    /// Nothing, and nothing will come: others take its place.
+    Ended,
 }
 
 /// An item that was changed.
@@ -62,42 +68,50 @@ struct Witness {
 pub(super) struct Tail<'t> {
     services: &'t Services,
     plan: &'t Plan,
+    mover: &'t dyn Mover,
     client: &'t Client,
     images: Images,
     arn: String,
-    /// What was made before is of no interest; `None` where all is.
-    since: Option<Timestamp>,
+    /// What was made before is of no interest.
+    since: Timestamp,
     places: BTreeMap<String, Place>,
-    /// Shards that were read to their ends, or are read.
+    /// Shards that are read, or were to their ends.
     known: BTreeSet<String>,
-    read: BTreeMap<String, u64>,
+    /// Records of interest, of each shard.
+    counts: BTreeMap<String, u64>,
+    /// All records.
+    read: u64,
     witnesses: BTreeMap<String, Witness>,
 }
 
 impl<'t> Tail<'t> {
     /// Begins to read the stream of a plan's source.
-    pub(super) async fn open(services: &'t Services, plan: &'t Plan, start: Start) -> Result<Self, Error> {
+    pub(super) async fn open(services: &'t Services, plan: &'t Plan, mover: &'t dyn Mover) -> Result<Self, Error> {
         let source = plan.definition.source.table.as_str();
         let table = Table::describe(services.source_of(plan), source).await?;
         let arn = table.stream.map(|stream| stream.arn).ok_or_else(|| {
-            Error::invalid(format!("expected table {source} to have a stream, found none: what carries its changes?"))
+            Error::invalid(format!(
+                "expected table {source} to have a stream, found none: somebody has switched it off, and what was changed since \
+                 is carried by nobody; run the migration anew"
+            ))
         })?;
         let mut tail = Self {
             services,
             plan,
+            mover,
             client: &services.carrier()?.streams,
             images: Images::new(plan, &services.functions)?,
             arn,
-            since: (start == Start::Lately).then(|| (services.clock)() - LATELY),
+            since: (services.clock)() - LATELY,
             places: BTreeMap::new(),
             known: BTreeSet::new(),
-            read: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            read: 0,
             witnesses: BTreeMap::new(),
         };
         for shard in tail.shards().await? {
-            let is_open = shard.sequence_number_range().is_none_or(|range| range.ending_sequence_number().is_none());
-            if is_open {
-                tail.enter(&shard, start).await?;
+            if shard.sequence_number_range().is_none_or(|range| range.ending_sequence_number().is_none()) {
+                tail.enter(&shard).await?;
             }
         }
         Ok(tail)
@@ -105,23 +119,24 @@ impl<'t> Tail<'t> {
 
     /// Reads on as far as there is something to read; tells whether anything of interest came.
     pub(super) async fn read_on(&mut self) -> Result<bool, Error> {
-        let mut has_come = false;
+        let (mut has_come, mut at_end) = (false, BTreeSet::new());
         loop {
-            let mut ended = false;
-            let ids: Vec<_> = self.places.keys().cloned().collect();
-            for id in &ids {
-                let (came, is_over) = self.read_shard(id).await?;
-                has_come |= came;
-                ended |= is_over;
-            }
-            if !ended && self.places.len() == ids.len() {
+            let places = self.places.iter().filter(|(id, _)| !at_end.contains(*id));
+            let asked: Vec<_> = places.map(|(id, place)| (id.clone(), place.iterator.clone())).collect();
+            if asked.is_empty() {
                 return Ok(has_come);
             }
-            // Shards that came out of those that have ended, and those that they came out of.
-            for shard in self.shards().await? {
-                let is_child = shard.parent_shard_id().is_some_and(|parent| self.known.contains(parent));
-                if is_child && shard.shard_id().is_some_and(|id| !self.known.contains(id)) {
-                    self.enter(&shard, Start::Lately).await?;
+            let client = self.client;
+            let asked =
+                stream::iter(asked).map(async |(id, iterator)| Ok::<_, Error>((id, get(client, &iterator).await?)));
+            let answers: Vec<_> = asked.buffered(IN_FLIGHT).try_collect().await?;
+            for (id, answer) in answers {
+                let (came, left) = self.take(&id, answer).await?;
+                has_come |= came;
+                match left {
+                    Left::More => {}
+                    Left::Nothing => drop(at_end.insert(id)),
+                    Left::Ended => self.enter_children(&id).await?,
                 }
             }
         }
@@ -148,7 +163,7 @@ impl<'t> Tail<'t> {
             let applied = is_applied(&tables, witness).await?;
             Ok::<_, Error>(applied.then(|| name.clone()))
         });
-        let applied: Vec<_> = looks.buffer_unordered(READS_IN_FLIGHT).try_collect().await?;
+        let applied: Vec<_> = looks.buffer_unordered(IN_FLIGHT).try_collect().await?;
         for name in applied.iter().flatten() {
             self.witnesses.remove(name);
         }
@@ -173,72 +188,78 @@ impl<'t> Tail<'t> {
         }
     }
 
-    async fn enter(&mut self, shard: &Shard, start: Start) -> Result<(), Error> {
-        let Some(id) = shard.shard_id() else { return Ok(()) };
-        let at = match start {
-            Start::Now => ShardIteratorType::Latest,
-            Start::Lately => ShardIteratorType::TrimHorizon,
-        };
+    /// Begins to read a shard.
+    async fn enter(&mut self, shard: &Shard) -> Result<(), Error> {
+        let Some(id) = shard.shard_id().filter(|id| !self.known.contains(*id)) else { return Ok(()) };
         let got = patiently(&Meter::default(), async || {
             let get = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(id);
-            let get = get.shard_iterator_type(at.clone()).send().await;
+            let get = get.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await;
             get.map_err(|error| Error::from_sdk("GetShardIterator", error))
         })
         .await?;
         self.known.insert(id.to_owned());
         if let Some(iterator) = got.shard_iterator {
-            let parent = self.since.and_then(|_| shard.parent_shard_id()).map(str::to_owned);
-            self.places.insert(id.to_owned(), Place { iterator, parent });
+            let parent = shard.parent_shard_id().map(str::to_owned);
+            self.places.insert(id.to_owned(), Place { iterator, empty_answers: EMPTY_ANSWERS, parent });
         }
         Ok(())
     }
 
-    /// Reads a shard on; tells whether anything of interest came, and whether it was read to its end.
-    async fn read_shard(&mut self, id: &str) -> Result<(bool, bool), Error> {
-        let mut has_come = false;
-        while let Some(Place { iterator, parent }) = self.places.remove(id) {
-            let got = patiently(&Meter::default(), async || {
-                let get = self.client.get_records().shard_iterator(&iterator).send().await;
-                get.map_err(|error| Error::from_sdk("GetRecords", error))
-            })
-            .await?;
-            let records = got.records.unwrap_or_default();
-            let oldest = records.first().and_then(|record| made(record.dynamodb.as_ref()?));
-            // A shard that is younger than what counts as lately: the rest is in the one that it came out of.
-            if let (Some(parent), Some(since)) = (&parent, self.since)
-                && oldest.is_none_or(|oldest| oldest >= since)
-                && !self.known.contains(parent)
-            {
-                self.enter_parent(parent).await?;
-            }
-            let is_empty = records.is_empty();
-            for record in records {
-                has_come |= self.witness(id, record)?;
-            }
-            let Some(iterator) = got.next_shard_iterator else { return Ok((has_come, true)) };
-            self.places.insert(id.to_owned(), Place { iterator, parent: None });
-            if is_empty {
-                break;
+    /// Those that came out of one that has ended.
+    async fn enter_children(&mut self, id: &str) -> Result<(), Error> {
+        for shard in self.shards().await? {
+            if shard.parent_shard_id() == Some(id) {
+                self.enter(&shard).await?;
             }
         }
-        Ok((has_come, false))
+        Ok(())
     }
 
+    /// The one that a shard came out of, if it can still be read.
     async fn enter_parent(&mut self, id: &str) -> Result<(), Error> {
-        let parent = self.shards().await?.into_iter().find(|shard| shard.shard_id() == Some(id));
-        match parent {
-            Some(parent) => self.enter(&parent, Start::Lately).await,
+        match self.shards().await?.into_iter().find(|shard| shard.shard_id() == Some(id)) {
+            Some(parent) => self.enter(&parent).await,
             None => Ok(()),
         }
+    }
+
+    /// Takes what was read of a shard; tells whether anything of interest came, and what is left.
+    async fn take(&mut self, id: &str, answer: GetRecordsOutput) -> Result<(bool, Left), Error> {
+        let Some(Place { empty_answers, parent, .. }) = self.places.remove(id) else {
+            return Ok((false, Left::Nothing));
+        };
+        let records = answer.records.unwrap_or_default();
+        let is_empty = records.is_empty();
+        let times = || records.iter().filter_map(|record| made(record.dynamodb.as_ref()?));
+        let (oldest, newest) = (times().next(), times().next_back());
+        self.read += records.len() as u64;
+        self.mover.reads(self.read, newest);
+        let mut has_come = false;
+        for record in records {
+            has_come |= self.witness(id, record)?;
+        }
+        let empty_answers = if is_empty { empty_answers.saturating_sub(1).max(1) } else { empty_answers };
+        let is_at_end = is_empty && empty_answers == 1;
+        // A shard that is younger than what counts as lately: the rest is in the one that it came out of.
+        let parent = match parent {
+            Some(parent) if oldest.is_some_and(|oldest| oldest >= self.since) || oldest.is_none() && is_at_end => {
+                self.enter_parent(&parent).await?;
+                None
+            }
+            parent => parent.filter(|_| oldest.is_none()),
+        };
+        let Some(iterator) = answer.next_shard_iterator else { return Ok((has_come, Left::Ended)) };
+        self.places.insert(id.to_owned(), Place { iterator, empty_answers, parent });
+        Ok((has_come, if is_at_end { Left::Nothing } else { Left::More }))
     }
 
     /// Notes the item of a record, and lets go of those that were noted long before it; tells whether it is of interest.
     fn witness(&mut self, shard: &str, record: Record) -> Result<bool, Error> {
         let Some(change) = record.dynamodb else { return Ok(false) };
-        if made(&change).zip(self.since).is_some_and(|(made, since)| made < since) {
+        if made(&change).is_some_and(|made| made < self.since) {
             return Ok(false);
         }
-        let nth = self.read.entry(shard.to_owned()).or_default();
+        let nth = self.counts.entry(shard.to_owned()).or_default();
         *nth += 1;
         let nth = *nth;
         let key = values::item(change.keys.unwrap_or_default())?;
@@ -282,6 +303,14 @@ async fn is_applied(tables: &Tables<'_>, witness: &Witness) -> Result<bool, Erro
     Ok(true)
 }
 
-fn made(change: &aws_sdk_dynamodbstreams::types::StreamRecord) -> Option<Timestamp> {
+async fn get(client: &Client, iterator: &str) -> Result<GetRecordsOutput, Error> {
+    patiently(&Meter::default(), async || {
+        let get = client.get_records().shard_iterator(iterator).send().await;
+        get.map_err(|error| Error::from_sdk("GetRecords", error))
+    })
+    .await
+}
+
+fn made(change: &StreamRecord) -> Option<Timestamp> {
     Timestamp::from_second(change.approximate_creation_date_time?.secs()).ok()
 }

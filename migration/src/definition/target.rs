@@ -59,6 +59,13 @@ impl Target {
     }
 }
 
+impl Target {
+    /// Whether it stands in another region or account than the source.
+    pub fn is_elsewhere(&self) -> bool {
+        self.region.is_some() || self.role.is_some()
+    }
+}
+
 /// What a copy carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -19,19 +19,17 @@ use tokio::time::sleep;
 
 use super::whole::{LINES, SOURCE, TARGET, World};
 
-const WITHIN: Duration = Duration::from_secs(60);
-const WAY_BACK: &str = "target: { table: others, create: true, key: { partition: { name: title, type: S } }, \
+pub(super) const WITHIN: Duration = Duration::from_secs(60);
+pub(super) const WAY_BACK: &str = "target: { table: others, create: true, key: { partition: { name: title, type: S } }, \
                         reverse: [ { rename: { path: title, to: name } }, { remove: { path: seen } } ] }\n\
                         transform: [ { rename: { path: name, to: title } }, { set: { path: seen, value: true } } ]";
 
 /// Moves an application that only these tests know of.
 #[derive(Default)]
-struct Person {
+pub(super) struct Person {
     /// What happens, in order.
-    seen: Mutex<Vec<String>>,
-    stays: bool,
-    /// Whether the application has stopped before, unbeknown to whoever cuts over.
-    has_stopped: bool,
+    pub(super) seen: Mutex<Vec<String>>,
+    pub(super) stays: bool,
 }
 
 impl Person {
@@ -39,7 +37,7 @@ impl Person {
         self.seen.lock().unwrap().push(what.to_owned());
     }
 
-    fn seen(&self) -> Vec<String> {
+    pub(super) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 }
@@ -51,10 +49,6 @@ impl Mover for Person {
         if self.stays { Err(Error::new(Kind::Refused, "the application goes on")) } else { Ok(()) }
     }
 
-    fn stops_writes(&self) -> bool {
-        !self.has_stopped
-    }
-
     async fn after(&self) -> Result<(), Error> {
         self.say("after");
         Ok(())
@@ -64,11 +58,13 @@ impl Mover for Person {
         self.say(&format!("{phase:?}"));
     }
 
+    fn reads(&self, _: u64, _: Option<jiff::Timestamp>) {}
+
     fn sees(&self, _: &Sync) {}
 }
 
 /// A copy that is in step, and was found to be.
-async fn in_step(lines: &str) -> (World, Plan) {
+pub(super) async fn in_step(lines: &str) -> (World, Plan) {
     let world = World::new(20).await;
     let plan = world.plan(lines).await;
     let summary = world.run(&plan).await;
@@ -76,13 +72,13 @@ async fn in_step(lines: &str) -> (World, Plan) {
     (world, plan)
 }
 
-async fn applied(services: &Services, plan: &Plan) {
+pub(super) async fn applied(services: &Services, plan: &Plan) {
     while sync::check(services, &plan.run).await.unwrap().backlog() > 0 {
         sleep(Duration::from_secs(1)).await;
     }
 }
 
-const ONE_WAY: Options = Options { reverse: false, within: WITHIN };
+pub(super) const ONE_WAY: Options = Options { reverse: false, within: WITHIN };
 
 #[tokio::test(start_paused = true)]
 async fn what_was_written_last_is_in_the_target() {
@@ -156,6 +152,7 @@ async fn the_gate_names_what_is_in_the_way() {
     };
     assert_eq!(refusals(false).await, []);
 
+    let verified = migration::verify::verified(&world.services.ledger, &plan.run).await.unwrap().unwrap();
     // A letter that is no change at all.
     let carrier = world.services.carrier.as_ref().unwrap();
     let send = carrier.sqs.send_message().queue_url(&carrier.wiring.dead_letters_url).message_body("broken");
@@ -163,9 +160,9 @@ async fn the_gate_names_what_is_in_the_way() {
     assert_eq!(refusals(false).await, [Refusal::DeadLetters(1)]);
     let dropped = letters::drop_named(&world.services, &plan.run, &Which::All).await.unwrap();
     assert_eq!((dropped.len(), dropped[0].key.clone()), (1, None));
+    assert_eq!(refusals(false).await, [Refusal::Unverified], "something was left out on purpose");
 
     // What was compared before the bulk was over says nothing.
-    let verified = migration::verify::verified(&world.services.ledger, &plan.run).await.unwrap().unwrap();
     let course = books::course(&world.services.ledger, &plan.run).await.unwrap();
     let before = course.bulk_over.unwrap() - Duration::from_secs(1);
     let old = migration::verify::Verified { at: before, ..verified.clone() };
@@ -195,6 +192,7 @@ async fn a_poisoned_change_holds_it_up_until_it_is_retried_or_dropped() {
     }
     let seen = cutover::look(&world.services, &plan.run).await.unwrap();
     assert!(cutover::refusals(&seen, false).contains(&Refusal::DeadLetters(2)));
+    let verified = migration::verify::verified(&world.services.ledger, &plan.run).await.unwrap().unwrap();
     let listed = letters::list(&world.services, &plan.run).await.unwrap();
     assert!(listed.iter().all(|letter| letter.reason.as_ref().unwrap().contains("title")), "{listed:?}");
     // Looked at, they are still there.
@@ -212,6 +210,8 @@ async fn a_poisoned_change_holds_it_up_until_it_is_retried_or_dropped() {
     applied(&world.services, &plan).await;
     assert_eq!(letters::list(&world.services, &plan.run).await.unwrap(), []);
     assert_eq!(world.items(TARGET).await, world.images().await);
+    let again = migration::verify::Verified { at: jiff::Timestamp::now(), ..verified };
+    migration::verify::note(&world.services.ledger, &plan.run, &again).await.unwrap();
     cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
 }
 

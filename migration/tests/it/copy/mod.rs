@@ -5,6 +5,8 @@ mod capture;
 mod cutover;
 mod dry_run;
 mod export;
+mod guards;
+mod letters;
 mod quiet;
 mod replay;
 mod whole;

@@ -215,10 +215,6 @@ impl Mover for Application<'_> {
         Ok(())
     }
 
-    fn stops_writes(&self) -> bool {
-        true
-    }
-
     /// It begins on the target, at once.
     async fn after(&self) -> Result<(), Error> {
         if self.left_out.lock().unwrap().is_none() {
@@ -238,6 +234,8 @@ impl Mover for Application<'_> {
             self.traffic.begin(Some(requests), None);
         }
     }
+
+    fn reads(&self, _: u64, _: Option<jiff::Timestamp>) {}
 
     fn sees(&self, _: &Sync) {}
 }
