@@ -1,5 +1,7 @@
 //! The worker that compares: a child's segments, of the one table or of the other, page by page from their checkpoints on.
 
+use std::iter;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -10,7 +12,7 @@ use super::{Difference, Found, Sort, repair};
 use crate::error::Error;
 use crate::ledger::Entry;
 use crate::pace::Pace;
-use crate::plan::{Job, Plan};
+use crate::plan::{Engine, Job, Plan};
 use crate::segment::books::{Beside, Books, MOST_BESIDE};
 use crate::segment::page_size::PageSize;
 use crate::segment::scan::{self, EXPECTED_UNITS, Scanned, Wanted};
@@ -27,11 +29,19 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(30),
 ];
 
+/// On AWS a change that replay has failed on comes again when its message is no longer hidden: six times the function's 60 s
+/// later (`infra/src/stack/copy.rs`). Whoever finds a difference that lasts waits for that, too, once: what hung then has
+/// come, whichever item it is of.
+const HANGS_FOR: Duration = Duration::from_secs(6 * 60 + 30);
+/// Between two looks meanwhile: not so long that a worker's time could end in it.
+const HANGING_PAUSE: Duration = Duration::from_secs(30);
+
 /// Compares the segments of one child.
 pub(crate) async fn work(services: &Services, plan: &Plan, pace: &Pace<'_>, child: u32) -> Result<(), Error> {
     let Round { number: round, expiry, .. } = books::round(&services.ledger, &plan.run).await?;
     let judge = Judge::new(services, plan, pace, expiry)?;
-    let verifier = Verifier { services, plan, judge, round };
+    let may_hang = AtomicBool::new(plan.carries_changes() && plan.engine == Engine::StepFunctions);
+    let verifier = Verifier { services, plan, judge, round, may_hang };
     let mut size = PageSize::new(plan.concurrency);
     for (side, segment) in segments(plan, child) {
         verifier.segment(side, segment, &mut size).await?;
@@ -57,6 +67,8 @@ struct Verifier<'v> {
     plan: &'v Plan,
     judge: Judge<'v>,
     round: u32,
+    /// Whether something may be on its way for longer than usual.
+    may_hang: AtomicBool,
 }
 
 impl Verifier<'_> {
@@ -102,21 +114,7 @@ impl Verifier<'_> {
             .collect();
         let differs = |judged: &Judged| matches!(judged.verdict, Verdict::Differs(_));
         let mut suspects: Vec<Subject> = subjects.into_iter().filter(|subject| differs(&page[subject.place])).collect();
-        let pauses: &[Duration] = if self.plan.carries_changes() { &PAUSES } else { &[Duration::ZERO] };
-        for pause in pauses {
-            if suspects.is_empty() {
-                break;
-            }
-            self.judge.pace.heed()?;
-            sleep(*pause).await;
-            let verdicts = self.judge.look_again(side, &mut suspects, found).await?;
-            for (subject, verdict) in suspects.iter().zip(verdicts) {
-                let judged = &mut page[subject.place];
-                judged.settled = !matches!(verdict, Verdict::Differs(_));
-                judged.verdict = verdict;
-            }
-            suspects.retain(|subject| differs(&page[subject.place]));
-        }
+        self.settle(side, &mut page, &mut suspects, found).await?;
         if self.repairs() {
             for judged in page.iter_mut() {
                 if let Verdict::Differs(difference) = &mut judged.verdict {
@@ -126,6 +124,37 @@ impl Verifier<'_> {
             }
         }
         Ok(page)
+    }
+
+    /// Looks again at what differs, for as long as it may be on its way.
+    async fn settle(
+        &self,
+        side: Side,
+        page: &mut [Judged],
+        suspects: &mut Vec<Subject>,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        let pauses: &[Duration] = if self.plan.carries_changes() { &PAUSES } else { &[Duration::ZERO] };
+        let longer = if self.may_hang.load(Ordering::Relaxed) { HANGS_FOR } else { Duration::ZERO };
+        let longer = iter::repeat_n(HANGING_PAUSE, longer.div_duration_f64(HANGING_PAUSE) as usize);
+        for pause in pauses.iter().copied().chain(longer) {
+            if suspects.is_empty() {
+                return Ok(());
+            }
+            self.judge.pace.heed()?;
+            sleep(pause).await;
+            let verdicts = self.judge.look_again(side, suspects, found).await?;
+            for (subject, verdict) in suspects.iter().zip(verdicts) {
+                let judged = &mut page[subject.place];
+                judged.settled = !matches!(verdict, Verdict::Differs(_));
+                judged.verdict = verdict;
+            }
+            suspects.retain(|subject| matches!(page[subject.place].verdict, Verdict::Differs(_)));
+        }
+        if !suspects.is_empty() {
+            self.may_hang.store(false, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     fn repairs(&self) -> bool {
