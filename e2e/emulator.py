@@ -77,6 +77,7 @@ def play(world: World, source: list[films.Item], cdk_program: Path | None) -> No
     copy = copies.Copies(source)
     world.scenario("a table is carried into another one", copy.copy)
     world.scenario("a change that can't be applied", copy.poisoned)
+    world.scenario("a count", copy.counted)
     world.scenario("the cut-over", copy.cut_over)
     world.scenario("a copy's stack is destroyed", copy.destroy)
     if cdk_program:

@@ -6,6 +6,7 @@
 //! was, and until replay has ended it can be taken back.
 
 mod back;
+mod claim;
 mod drain;
 mod gate;
 pub mod letters;
@@ -21,12 +22,13 @@ use serde::{Deserialize, Serialize};
 
 pub use gate::{Look, Refusal, look, refusals};
 
+use self::claim::{Claim, lost, name};
 use self::drain::Patience;
 use self::tail::Tail;
 
-use crate::copy::sync::{self, Sync};
+use crate::copy::sync::Sync;
 use crate::copy::{current, table};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
 use crate::plan::{Engine, RunId};
 use crate::services::Services;
@@ -253,45 +255,6 @@ impl Cutover {
     }
 }
 
-/// A name that nobody else has.
-fn name() -> Result<String, Error> {
-    let number = getrandom::u64().map_err(|error| Error::new(Kind::Unavailable, error.to_string()))?;
-    Ok(format!("{number:016x}"))
-}
-
-fn lost(run: &RunId) -> Error {
-    Error::new(
-        Kind::Busy,
-        format!(
-            "somebody else cuts run {run} over, or takes that back, just now: `run status {run}` says how it stands"
-        ),
-    )
-}
-
-/// A cut-over that nobody else is at: what is written of it counts only while the entry is the one that was written last.
-struct Claim {
-    cutover: Cutover,
-}
-
-impl Claim {
-    /// Takes over the cut-over whose entry has this body.
-    async fn take(services: &Services, run: &RunId, cutover: Cutover, body: &str) -> Result<Self, Error> {
-        let claim = Self { cutover: Cutover { by: name()?, ..cutover } };
-        match services.ledger.replace(run, Entry::Cutover, body, &claim.cutover).await? {
-            true => Ok(claim),
-            false => Err(lost(run)),
-        }
-    }
-
-    /// An error where somebody has taken it over.
-    async fn keep(&self, services: &Services, run: &RunId) -> Result<(), Error> {
-        match read(&services.ledger, run).await? {
-            Some(found) if found.by == self.cutover.by => Ok(()),
-            _ => Err(lost(run)),
-        }
-    }
-}
-
 struct Steps<'s> {
     services: &'s Services,
     run: &'s RunId,
@@ -329,9 +292,4 @@ impl Steps<'_> {
         }
         Ok(())
     }
-}
-
-/// How far a run's target is behind, where changes are carried to it.
-pub async fn behind(services: &Services, run: &RunId) -> Result<Sync, Error> {
-    sync::check(services, run).await
 }
