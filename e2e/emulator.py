@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import platform
+import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -37,6 +39,8 @@ def main() -> None:
     parser.add_argument("--cdk", type=Path)
     parser.add_argument("--code", type=Path)
     arguments = parser.parse_args()
+    # What was started here ends with this, also when this is ended.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     checks = Checks()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
