@@ -213,7 +213,7 @@ async fn begun<'s>(
         Some((cutover, body)) => {
             let claim = Claim::take(services, run, cutover, &body).await?;
             let tail = match is_captured(claim.cutover.phase) {
-                true => Some(Tail::open(services, &seen.plan, mover).await?),
+                true => Some(Tail::open(services, &seen.plan, mover, claim.cutover.began).await?),
                 false => None,
             };
             Ok((claim, tail))
@@ -224,7 +224,7 @@ async fn begun<'s>(
                 back::check(services, &seen.plan).await?;
             }
             let tail = if seen.carries_changes() {
-                let mut tail = Tail::open(services, &seen.plan, mover).await?;
+                let mut tail = Tail::open(services, &seen.plan, mover, (services.clock)()).await?;
                 drain::until_stopped(&mut tail, mover).await?;
                 Some(tail)
             } else {

@@ -85,8 +85,13 @@ pub(super) struct Tail<'t> {
 }
 
 impl<'t> Tail<'t> {
-    /// Begins to read the stream of a plan's source.
-    pub(super) async fn open(services: &'t Services, plan: &'t Plan, mover: &'t dyn Mover) -> Result<Self, Error> {
+    /// Begins to read the stream of a plan's source, for a cut-over that began at that time.
+    pub(super) async fn open(
+        services: &'t Services,
+        plan: &'t Plan,
+        mover: &'t dyn Mover,
+        began: Timestamp,
+    ) -> Result<Self, Error> {
         let source = plan.definition.source.table.as_str();
         let table = Table::describe(services.source_of(plan), source).await?;
         let arn = table.stream.map(|stream| stream.arn).ok_or_else(|| {
@@ -102,7 +107,7 @@ impl<'t> Tail<'t> {
             client: &services.carrier()?.streams,
             images: Images::new(plan, &services.functions)?,
             arn,
-            since: (services.clock)() - LATELY,
+            since: began - LATELY,
             places: BTreeMap::new(),
             known: BTreeSet::new(),
             counts: BTreeMap::new(),
@@ -239,7 +244,7 @@ impl<'t> Tail<'t> {
             has_come |= self.witness(id, record)?;
         }
         let empty_answers = if is_empty { empty_answers.saturating_sub(1).max(1) } else { empty_answers };
-        let is_at_end = is_empty && empty_answers == 1;
+        let is_at_end = is_empty && (empty_answers == 1 || answer.next_shard_iterator.is_none());
         // A shard that is younger than what counts as lately: the rest is in the one that it came out of.
         let parent = match parent {
             Some(parent) if oldest.is_some_and(|oldest| oldest >= self.since) || oldest.is_none() && is_at_end => {
