@@ -4,10 +4,11 @@
 mod local;
 mod remote;
 
+use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use migration::plan::Plan;
 use migration::summary::SoFar;
 use migration::{Counts, Waits};
@@ -181,6 +182,15 @@ pub(crate) struct Progress {
     shown: Mutex<Option<(Instant, Phase)>>,
 }
 
+/// The time that is left. Nothing is known of it yet when it is said to be none.
+fn left(state: &ProgressState, bar: &mut dyn Write) {
+    let left = state.eta();
+    if !left.is_zero() {
+        // What can't be drawn is seen by whoever draws the rest.
+        let _ = write!(bar, "{:#} left  ", HumanDuration(left));
+    }
+}
+
 impl Progress {
     /// Begins with a run of which so many items are done.
     pub(crate) fn new(plan: &Plan, scanned: u64) -> Self {
@@ -193,10 +203,10 @@ impl Progress {
         // One line, whatever the terminal's width: what doesn't fit is cut off at its end.
         let template = match plan.expected_items {
             0 => "{spinner} {human_pos} items  {wide_msg}",
-            _ => "{bar:20.cyan/dim} {percent:>3} %  {eta} left  {human_pos} items  {wide_msg}",
+            _ => "{bar:20.cyan/dim} {percent:>3} %  {left}{human_pos} items  {wide_msg}",
         };
         if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("━━─"));
+            bar.set_style(style.progress_chars("━━─").with_key("left", left));
         }
         let progress = Self { bar, shown: Mutex::default() };
         progress.begin_at(scanned);
