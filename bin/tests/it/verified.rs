@@ -1,0 +1,59 @@
+//! `run verify` of real tables: each is asked for where it is, and a table is never compared with itself.
+
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType as Type,
+};
+
+use crate::fake_aws::{REGION, World};
+use crate::support::Folder;
+
+const TARGET: &str = "movies-elsewhere";
+const COPY: &str = "migration: tidy-movies
+source:
+  table: movies
+  key: { partition: { name: year, type: N }, sort: { name: title, type: S } }
+target:
+  table: movies-elsewhere
+  region: us-east-1
+  carry: bulk
+transform:
+  - set: { path: label, value: new }
+segments: 2
+";
+
+/// A stack for that copy; its target stands, and is empty.
+async fn deployed() -> World {
+    let folder = Folder::new();
+    folder.write("migration.yaml", COPY);
+    let world = World::deployed(folder, 20).await;
+    let mut create = world.client.create_table().table_name(TARGET).billing_mode(BillingMode::PayPerRequest);
+    for (name, kind, key) in [("year", Type::N, KeyType::Hash), ("title", Type::S, KeyType::Range)] {
+        let attribute = AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap();
+        let key = KeySchemaElement::builder().attribute_name(name).key_type(key).build().unwrap();
+        create = create.attribute_definitions(attribute).key_schema(key);
+    }
+    create.send().await.unwrap();
+    world
+}
+
+/// What is written is said, and agreed to.
+#[tokio::test]
+async fn a_repair_of_a_real_table_is_asked_for() {
+    let world = deployed().await;
+    let mut direct = world.command("verify --engine direct --repair");
+    let refused = World::end({
+        direct.env("AWS_REGION", REGION);
+        direct
+    })
+    .await;
+    insta::assert_snapshot!("repair_unasked", refused.shown());
+    assert_eq!(world.client.scan().table_name(TARGET).send().await.unwrap().count(), 0);
+    let mut direct = world.command("verify --engine direct --repair --yes --output json");
+    let repaired = World::end({
+        direct.env("AWS_REGION", REGION);
+        direct
+    })
+    .await;
+    assert_eq!(repaired.json()["found"]["repaired"], 20, "{}", repaired.stderr);
+    assert_eq!(world.client.scan().table_name(TARGET).send().await.unwrap().count(), 20);
+}
