@@ -93,22 +93,22 @@ async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
     // Nothing is written, so there is nothing to go back to.
     definition.backup = false;
     let name = definition.source.table.clone();
-    let (client, database) = match engine {
+    let (clients, database) = match engine {
         Engine::Embedded => {
             let (client, file) = embedded(&args)?;
-            (client, Some(file))
+            (Clients::of_one(client), Some(file))
         }
         _ => {
-            let (client, place) = direct::connect().await?;
+            let (clients, place) = direct::clients(&definition).await?;
             show::line(format_args!("engine direct: {} the real table {name} {place}", reading.verb));
-            (client, None)
+            (clients, None)
         }
     };
-    let source = first_contact(&client, name.as_str()).await?;
-    let target = target_of(&client, &definition, job).await?;
+    let source = first_contact(&clients.source, name.as_str()).await?;
+    let target = target_of(&clients.target, &definition, job).await?;
     let tables = Tables { source: &source, target: target.as_ref() };
     let plan = Plan { database, ..plan(definition, tables, engine, job, workers(args.workers))? };
-    begin_here(Clients::of_one(client), plan, source, &args).await
+    begin_here(clients, plan, source, &args).await
 }
 
 /// Begins it in this process, where it writes to a real table once it is agreed to.
@@ -156,7 +156,8 @@ async fn on_a_stack(reading: Reading, target: Target) -> Result<Ended, CliError>
     deployed.check(&definition, &file.display().to_string())?;
     say_where(&deployed, &target, verb);
     let source = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
-    let compared = target_of(&deployed.aws.dynamodb, &definition, job).await?;
+    let clients = deployed.clients_of(&definition).await;
+    let compared = target_of(&clients.target, &definition, job).await?;
     let tables = Tables { source: &source, target: compared.as_ref() };
     let workers = args.workers.unwrap_or(CHILDREN_AT_WORK);
     let plan = plan(definition, tables, Engine::StepFunctions, job, workers)?;

@@ -36,6 +36,47 @@ async fn deployed() -> World {
     world
 }
 
+/// The tables that were asked for since it was asked last, and where.
+fn asked(world: &World) -> Vec<(String, String)> {
+    let asked = std::mem::take(&mut *world.aws.tables.lock().unwrap());
+    asked.into_iter().filter(|(_, table)| table.starts_with("movies")).collect()
+}
+
+#[tokio::test]
+async fn a_target_is_compared_in_its_own_region() {
+    let world = deployed().await;
+    let both = [(REGION.to_owned(), "movies".to_owned()), ("us-east-1".to_owned(), TARGET.to_owned())];
+    let mut direct = world.command("verify --engine direct --output json");
+    let ended = World::end({
+        direct.env("AWS_REGION", REGION);
+        direct
+    })
+    .await;
+    assert_eq!((ended.code, &ended.json()["found"]["missing"]), (Some(1), &20.into()), "{}", ended.stderr);
+    assert_eq!(asked(&world), both);
+    let unasked = world.run("verify").await;
+    assert_eq!(unasked.code, Some(2), "{}", unasked.stderr);
+    assert!(unasked.stderr.contains("--yes"), "{}", unasked.stderr);
+    assert_eq!(asked(&world), both);
+}
+
+/// Where both names lead to one table: there is no other region at that endpoint.
+#[tokio::test]
+async fn a_table_is_not_compared_with_itself() {
+    let world = deployed().await;
+    world.folder.write("itself.yaml", COPY.replace(TARGET, "movies"));
+    let mut direct = world.command("verify --migration itself.yaml --engine direct --repair --yes");
+    let refused = World::end({
+        direct.env("AWS_REGION", REGION);
+        direct
+    })
+    .await;
+    assert_ne!(refused.code, Some(0));
+    assert!(refused.stderr.contains("source and target are both movies"), "{}", refused.stderr);
+    let labels = world.client.scan().table_name("movies").filter_expression("attribute_exists(label)").send().await;
+    assert_eq!(labels.unwrap().count(), 0);
+}
+
 /// What is written is said, and agreed to.
 #[tokio::test]
 async fn a_repair_of_a_real_table_is_asked_for() {
