@@ -174,8 +174,10 @@ impl Places<'_> {
 
     /// The way back after a cut-over: the target's changes to the source.
     fn back(&self, task: Task) -> Option<Statement> {
-        use TableAction::{DeleteItem, PutItem};
+        use TableAction::{DeleteItem, DescribeTimeToLive, PutItem};
         match (task, &self.copy.target) {
+            // What is compared on the way back is compared with the source.
+            (Task::Prepare, _) => Some(Statement::allow([DescribeTimeToLive]).on(self.source.clone())),
             (Task::CaptureChanges, Reached::Table(target)) => Some(reads_stream(target)),
             (Task::ApplyChanges, _) => Some(Statement::allow([PutItem, DeleteItem]).on(self.source.clone())),
             _ => None,

@@ -92,6 +92,13 @@ fn an_export_can_be_asked_for_and_read() {
     assert!([Export, MigrateSegment].map(|task| may(COPY, task, "s3:ListBucket", "ResultsBucket.Arn")) == [true; 2]);
 }
 
+/// On the way back the source is what is compared with.
+#[test]
+fn a_way_back_can_be_verified() {
+    let expires = |yaml| may(yaml, migration::Task::Prepare, "dynamodb:DescribeTimeToLive", "table/movies");
+    assert!(expires(BACK) && !expires(AWAY));
+}
+
 /// A copy reads its source; only the way back writes to it.
 #[test]
 fn the_source_of_a_copy_is_not_written_to() {
