@@ -19,6 +19,7 @@ use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, say_where, to_its_e
 use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::migrate::{first_contact, workers};
+use crate::commands::target::place;
 use crate::engine::choice::nothing_deployed;
 use crate::engine::embedded::open_file;
 use crate::engine::step_functions::{Deployed, Target, input};
@@ -101,6 +102,7 @@ async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
         _ => {
             let (clients, place) = direct::clients(&definition).await?;
             show::line(format_args!("engine direct: {} the real table {name} {place}", reading.verb));
+            say_target(&definition, job);
             (clients, None)
         }
     };
@@ -129,6 +131,12 @@ pub(crate) async fn begin_here(
     Job { plan, table, clients, prices, output, ledger, wanted: Wanted::default() }.run().await
 }
 
+fn say_target(definition: &Definition, job: What) {
+    if let (Some(target), What::Verify { .. }) = (&definition.target, job) {
+        show::line(format_args!("  target      {}", place(target)));
+    }
+}
+
 /// The table that is compared with the source, where one is.
 async fn target_of(client: &Client, definition: &Definition, job: What) -> Result<Option<Table>, CliError> {
     match (&definition.target, job) {
@@ -155,6 +163,7 @@ async fn on_a_stack(reading: Reading, target: Target) -> Result<Ended, CliError>
     let deployed = Deployed::open(&target).await?;
     deployed.check(&definition, &file.display().to_string())?;
     say_where(&deployed, &target, verb);
+    say_target(&definition, job);
     let source = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
     let clients = deployed.clients_of(&definition).await;
     let compared = target_of(&clients.target, &definition, job).await?;

@@ -23,8 +23,12 @@ segments: 2
 
 /// A stack for that copy; its target stands, and is empty.
 async fn deployed() -> World {
+    deployed_for(COPY).await
+}
+
+async fn deployed_for(yaml: &str) -> World {
     let folder = Folder::new();
-    folder.write("migration.yaml", COPY);
+    folder.write("migration.yaml", yaml);
     let world = World::deployed(folder, 20).await;
     let mut create = world.client.create_table().table_name(TARGET).billing_mode(BillingMode::PayPerRequest);
     for (name, kind, key) in [("year", Type::N, KeyType::Hash), ("title", Type::S, KeyType::Range)] {
@@ -97,4 +101,15 @@ async fn a_repair_of_a_real_table_is_asked_for() {
     .await;
     assert_eq!(repaired.json()["found"]["repaired"], 20, "{}", repaired.stderr);
     assert_eq!(world.client.scan().table_name(TARGET).send().await.unwrap().count(), 20);
+}
+
+/// Both tables are named before anything begins, and what can't be is said before.
+#[tokio::test]
+async fn a_copy_is_planned_against_its_target() {
+    let world = deployed().await;
+    insta::assert_snapshot!("copy_unasked", world.run("--segments 2").await.shown());
+    let other = "carry: bulk\n  key: { partition: { name: title, type: S } }\n  origin: from";
+    let world = deployed_for(&COPY.replace("carry: bulk", other)).await;
+    insta::assert_snapshot!("copy_into_another_key", world.run("--segments 2 --yes").await.shown());
+    assert!(world.aws.executions().is_empty());
 }
