@@ -94,6 +94,11 @@ async fn a_target_that_was_cut_over_to_is_not_repaired() {
     let refused = folder.run(&format!("verify {run} --repair"));
     assert_eq!((refused.code, folder.export("table.db", "movies-by-title", &["title"])), (Some(2), before));
     insta::assert_snapshot!("repair_after_cutover_without_a_way_back", steady(&refused.shown()));
+    // It is compared all the same, and what differs is listed by the copy's name.
+    assert_eq!(folder.run(&format!("verify {run}")).code, Some(1));
+    let differences = folder.run(&format!("differences {run}"));
+    let listed: serde_json::Value = serde_json::from_str(&differences.stdout).unwrap();
+    assert_eq!(listed["target_key"]["title"]["S"], "A film of the target's", "{}", differences.shown());
 }
 
 #[test]
