@@ -85,8 +85,10 @@ impl Verifier<'_> {
             let (count, mut found) = (items.len() as u64, Found { read_units, ..Found::default() });
             let page = self.page(side, items, &mut found).await?;
             size.took(count, began.elapsed());
-            let page = self.cut(page, cursor);
-            self.take_down(&mut books, side, number, page, found).await?;
+            let mut cut = self.cut(page, cursor);
+            // What is cut off is looked at again: what was set right of it by then would count as never having differed.
+            self.repair(&mut cut.page, &mut found).await?;
+            self.take_down(&mut books, side, number, cut, found).await?;
         }
         Ok(())
     }
@@ -117,19 +119,20 @@ impl Verifier<'_> {
             }
             suspects.retain(|subject| differs(&page[subject.place]));
         }
-        if self.repairs() {
-            for judged in page.iter_mut() {
-                if let Verdict::Differs(difference) = &mut judged.verdict {
-                    difference.repaired =
-                        repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
-                }
-            }
-        }
         Ok(page)
     }
 
-    fn repairs(&self) -> bool {
-        self.plan.job == Job::Verify { repair: true }
+    /// Sets right what differs, where that is wanted.
+    async fn repair(&self, page: &mut [Judged], found: &mut Found) -> Result<(), Error> {
+        if self.plan.job != (Job::Verify { repair: true }) {
+            return Ok(());
+        }
+        for judged in page {
+            if let Verdict::Differs(difference) = &mut judged.verdict {
+                difference.repaired = repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
+            }
+        }
+        Ok(())
     }
 
     /// As much of a page as one transaction can take down, and where it ends.

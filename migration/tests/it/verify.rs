@@ -96,6 +96,15 @@ async fn what_differs_is_set_right_and_what_is_nobodys_image_stays() {
     assert_eq!((summary.status, found.differences(), differences), (Status::Succeeded, 0, vec![]));
 }
 
+/// More of them than one transaction takes down: each is counted as what it was.
+#[tokio::test]
+async fn everything_that_was_set_right_is_counted() {
+    let copy = Copy::new(things(300), "name", REKEYED).await;
+    let (_, found, differences) = found(&copy, true).await;
+    assert_eq!((found.missing, found.repaired, differences.len()), (300, 300, 300));
+    assert_eq!((found.source_items, copy.target().await.len()), (300, 300));
+}
+
 /// Two items whose images belong at one place: nothing of either is written over.
 #[tokio::test]
 async fn a_place_that_is_taken_is_said_to_be() {
