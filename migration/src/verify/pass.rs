@@ -173,11 +173,7 @@ impl Verifier<'_> {
         next.done = cut.done;
         let (before, now, done) = (books.checkpoint.found, next.found, next.done);
         if books.turn_to(next, &beside).await? {
-            let counts = now.counts().since(&before.counts());
-            match self.plan.job {
-                Job::Verify { .. } => self.services.observer.page(number, &counts, done),
-                Job::Migrate | Job::Count => self.services.observer.compared(counts.scanned),
-            }
+            self.services.observer.compared(number, &now.counts().since(&before.counts()), done);
         }
         Ok(())
     }
