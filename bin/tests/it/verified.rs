@@ -113,3 +113,14 @@ async fn a_copy_is_planned_against_its_target() {
     insta::assert_snapshot!("copy_into_another_key", world.run("--segments 2 --yes").await.shown());
     assert!(world.aws.executions().is_empty());
 }
+
+/// The stack of this test doesn't say what carries its copy: that stands for whatever can't be asked.
+#[tokio::test]
+async fn a_copy_that_can_not_be_asked_about_is_not_left_out() {
+    let world = deployed_for(&COPY.replace("  carry: bulk\n", "")).await;
+    let run = world.begin("--segments 2").await;
+    let status = world.run(&format!("status {run}")).await;
+    assert!(status.stdout.contains("copy        not known, what carries it can't be asked: "), "{}", status.stdout);
+    let status = world.run(&format!("status {run} --output json")).await.json();
+    assert!(status["copy"].is_null() && status["copy_unknown"].as_str().is_some_and(|why| !why.is_empty()), "{status}");
+}
