@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
-use crate::copy::{check, quiet};
+use crate::copy::{Images, check, quiet};
 use crate::definition::Target;
 use crate::error::{Error, Kind};
 use crate::export;
@@ -85,8 +85,14 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", table.name)));
     }
     Transform::new(plan.definition.clone(), plan.key.clone(), &services.functions, Run { now: plan.now })?;
-    if let Some(target) = plan.definition.target.as_ref().filter(|_| plan.job == Job::Migrate) {
-        check::check(services, &plan, &table, target).await?;
+    if plan.definition.target.is_some() && plan.job != Job::Count {
+        // Whether every image can tell its source's key, whoever has planned this.
+        Images::new(&plan, &services.functions)?;
+    }
+    match (&plan.definition.target, plan.job) {
+        (Some(target), Job::Migrate) => check::check(services, &plan, &table, target).await?,
+        (Some(target), Job::Verify { .. }) => check::check_compared(services, &plan, &table, target).await?,
+        (None, _) | (_, Job::Count) => {}
     }
     begin(&services.ledger, &plan).await?;
     verify::begin(services, &plan).await?;

@@ -117,8 +117,8 @@ pub trait Observer: Send + Sync {
     /// A page's outcomes are durable; `done` when it was its segment's last.
     fn page(&self, segment: u32, counts: &Counts, done: bool);
 
-    /// So many more items of a copy's two tables were compared.
-    fn compared(&self, _items: u64) {}
+    /// A page of a comparison is taken down; what differs counts as failed. Nothing was migrated by it.
+    fn compared(&self, _segment: u32, _counts: &Counts, _done: bool) {}
 }
 
 /// Nobody looks on.

@@ -45,8 +45,8 @@ pub(crate) fn conclude(
         });
     }
     if let Some(copy) = &left.copy {
-        lines.extend(copy_status::lines(copy).iter().map(|line| format!("  {line}")));
-        object["copy"] = copy_status::object(copy);
+        lines.extend(copy_status::lines_of(copy).iter().map(|line| format!("  {line}")));
+        copy_status::add_to(&mut object, copy);
     }
     match output {
         Output::Text => show::output(lines.join("\n"))?,

@@ -10,7 +10,7 @@ use migration::{Carrier, Ledger, Services, cutover};
 
 use crate::args::RunArgs;
 use crate::commands::which::{self, Which};
-use crate::engine::{Clients, LocalLedger, rehearsal};
+use crate::engine::{Clients, LocalLedger, SeenCopy, rehearsal};
 use crate::errors::CliError;
 
 /// A copy that is reached.
@@ -67,16 +67,20 @@ pub(crate) async fn find(args: &RunArgs) -> Result<Copy, CliError> {
     }
 }
 
-/// How the copy of a run stands; nothing in place, for a run that only reads, and where what carries it can't be asked.
-pub(crate) async fn seen(plan: &Plan, clients: &Clients, ledger: &Ledger) -> Option<Look> {
+/// How the copy of a run stands; nothing in place, and for a run that only reads.
+pub(crate) async fn seen(plan: &Plan, clients: &Clients, ledger: &Ledger) -> Option<SeenCopy> {
     if plan.definition.target.is_none() || plan.job != Job::Migrate {
         return None;
     }
+    Some(look(plan, clients, ledger).await.map(Box::new).map_err(|error| error.to_string()))
+}
+
+async fn look(plan: &Plan, clients: &Clients, ledger: &Ledger) -> Result<Look, CliError> {
     let carrier = match &clients.database {
-        Some(database) => rehearsal::carrier(database).await.ok(),
+        Some(database) => Some(rehearsal::carrier(database).await?),
         None => clients.carrier.clone(),
     };
-    cutover::look(&services(clients, ledger.clone(), carrier), &plan.run).await.ok()
+    Ok(cutover::look(&services(clients, ledger.clone(), carrier), &plan.run).await?)
 }
 
 /// Services for what is done from here.

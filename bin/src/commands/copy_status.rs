@@ -9,7 +9,27 @@ use migration::cutover::{Look, Phase};
 use serde_json::{Value, json};
 
 use crate::commands::in_step;
+use crate::engine::SeenCopy;
 use crate::report::verified;
+
+/// The lines of it, or the one that says why it can't be told.
+pub(crate) fn lines_of(seen: &SeenCopy) -> Vec<String> {
+    match seen {
+        Ok(seen) => lines(seen),
+        Err(why) => vec![format!("copy        not known, what carries it can't be asked: {why}")],
+    }
+}
+
+/// The same as an object; `null`, and why, where it can't be told.
+pub(crate) fn add_to(object: &mut Value, seen: &SeenCopy) {
+    object["copy"] = match seen {
+        Ok(seen) => self::object(seen),
+        Err(_) => Value::Null,
+    };
+    if let Err(why) = seen {
+        object["copy_unknown"] = why.as_str().into();
+    }
+}
 
 /// The lines of it.
 pub(crate) fn lines(seen: &Look) -> Vec<String> {
@@ -46,7 +66,7 @@ pub(crate) fn lines(seen: &Look) -> Vec<String> {
 }
 
 /// The same as an object.
-pub(crate) fn object(seen: &Look) -> Value {
+fn object(seen: &Look) -> Value {
     json!({
         "in_step_since": seen.course.in_step,
         "bulk_over": seen.course.bulk_over,

@@ -13,10 +13,12 @@ use migration::transform::{Functions, Run, Transform};
 use serde_json::json;
 
 use crate::args::{MigrateArgs, Output};
+use crate::commands::dry_run::{self as dry, Sampled};
 use crate::commands::estimate::Estimate;
 use crate::commands::follow::{self, CtrlC};
 use crate::commands::migrate::first_contact;
-use crate::commands::{dry_run as dry, raised};
+use crate::commands::raised;
+use crate::commands::target::{Found, Told};
 use crate::engine::step_functions::{Deployed, Target, input};
 use crate::errors::{CliError, Ended};
 use crate::signals::Signals;
@@ -48,17 +50,25 @@ pub(crate) async fn migrate(
     let table = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
     let (started, functions) = (Timestamp::now(), functions::transforms::all());
     let workers = args.workers.unwrap_or(CHILDREN_AT_WORK);
-    let plan = Plan::new(definition, &table, Engine::StepFunctions, workers, started)?;
+    let clients = deployed.clients_of(&definition).await;
+    let copied_to = match &definition.target {
+        Some(target) => Some(Found::of(&clients.target, target).await?),
+        None => None,
+    };
+    let standing = copied_to.as_ref().and_then(Found::table);
+    let plan = Plan::new(definition, &table, Engine::StepFunctions, workers, started)?.for_target(standing)?;
     let plan = Plan { now: args.now.unwrap_or(started), ..plan };
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now: plan.now })?;
+    let told = Told::of(&clients.source, Some(&deployed.aws.autoscaling), &plan, copied_to.as_ref()).await;
     if args.dry_run {
-        return dry::show(&deployed.aws.dynamodb, &plan, &functions, &table, &prices, args.output).await;
+        let sampled = Sampled { client: &clients.source, table: &table, target: &told };
+        return dry::show(sampled, &plan, &functions, &prices, args.output).await;
     }
     refuse_beside_another(&deployed).await?;
     // Whoever may not read the ledger could not follow.
     plan::read(&deployed.ledger(), &plan.run).await?;
     let input = input(&plan)?;
-    say_plan(&deployed, &plan, &functions, &table, &prices).await;
+    say_plan(&deployed, &plan, &functions, &table, &prices, &told).await;
     if !is_wanted(args.yes)? {
         show::line("nothing was begun");
         return Ok(Ended::Stopped);
@@ -143,7 +153,14 @@ pub(crate) async fn refuse_beside_another(deployed: &Deployed) -> Result<(), Cli
     )))
 }
 
-async fn say_plan(deployed: &Deployed, plan: &Plan, functions: &Functions, table: &Table, prices: &Prices) {
+async fn say_plan(
+    deployed: &Deployed,
+    plan: &Plan,
+    functions: &Functions,
+    table: &Table,
+    prices: &Prices,
+    told: &Told,
+) {
     let Plan { run, definition, concurrency, .. } = plan;
     let items = match table.items {
         0 => "how many items DescribeTable doesn't know yet".to_owned(),
@@ -152,6 +169,7 @@ async fn say_plan(deployed: &Deployed, plan: &Plan, functions: &Functions, table
     let segments = HumanCount(definition.segments.get().into());
     show::line(format_args!("  run         {run}: {segments} segments, {concurrency} at a time"));
     show::line(format_args!("  table       {}: {items}, {}", table.name, report::words(&table.capacity)));
+    told.lines().for_each(show::line);
     if definition.backup {
         show::line("  backup      one is taken first, and waited for");
     }

@@ -17,25 +17,43 @@ use serde_json::json;
 
 use crate::args::Output;
 use crate::commands::estimate::Estimate;
+use crate::commands::target::Told;
 use crate::errors::{CliError, Ended};
 use crate::show;
 
 /// Of a value in a diff: a line of a terminal has room for about so much beside its path.
 const SHOWN_CHARACTERS: usize = 72;
 
+/// What a sample is taken of.
+pub(crate) struct Sampled<'s> {
+    pub(crate) client: &'s Client,
+    pub(crate) table: &'s Table,
+    /// What is said of a copy's target.
+    pub(crate) target: &'s Told,
+}
+
 pub(crate) async fn show(
-    client: &Client,
+    Sampled { client, table, target }: Sampled<'_>,
     plan: &Plan,
     functions: &Functions,
-    table: &Table,
     prices: &Prices,
     output: Output,
 ) -> Result<Ended, CliError> {
     let outcome = dry_run(client, plan, functions).await?;
     let estimate = Estimate::of(&outcome, plan, table, prices);
     match output {
-        Output::Text => show::output(lines(&outcome, &estimate, table, plan.definition.target.as_ref()).join("\n"))?,
-        Output::Json => show::output(json(&outcome, &estimate))?,
+        Output::Text => {
+            let mut lines = lines(&outcome, &estimate, table, plan.definition.target.as_ref());
+            lines.extend(target.lines());
+            show::output(lines.join("\n"))?;
+        }
+        Output::Json => {
+            let mut object = json(&outcome, &estimate);
+            if plan.definition.target.is_some() {
+                object["not_copied"] = target.not_copied();
+            }
+            show::output(object)?;
+        }
     }
     Ok(if outcome.failed > 0 || outcome.written_twice > 0 { Ended::RunFailed } else { Ended::Done })
 }

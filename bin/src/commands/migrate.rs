@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
-use migration::Kind;
 use migration::cost::Prices;
 use migration::definition::{Budget, Definition, Prewarm, PrewarmKind, WriteRequests};
 use migration::plan::{Engine, Plan};
@@ -14,9 +13,11 @@ use migration::table::Table;
 use migration::transform::{Run, Transform};
 
 use crate::args::{MigrateArgs, PrewarmArg, RehearsalArgs, WritesArg};
+use crate::commands::dry_run::Sampled;
 use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
-use crate::commands::{deployed, dry_run, raised};
+use crate::commands::target::{Found, Told};
+use crate::commands::{deployed, dry_run, job, raised};
 use crate::engine::choice::{Choice, choose};
 use crate::engine::{self, Clients, direct, local};
 use crate::errors::{CliError, Ended};
@@ -51,13 +52,20 @@ pub(crate) async fn migrate(args: MigrateArgs) -> Result<Ended, CliError> {
         }
     };
     let table = first_contact(&clients.source, definition.source.table.as_str()).await?;
-    let target = target_of(&clients.target, &definition).await?;
-    let plan = Plan::new(definition, &table, engine, workers(args.workers), started)?.for_target(target.as_ref())?;
+    let target = match &definition.target {
+        Some(target) => Some(Found::of(&clients.target, target).await?),
+        None => None,
+    };
+    let standing = target.as_ref().and_then(Found::table);
+    let plan = Plan::new(definition, &table, engine, workers(args.workers), started)?.for_target(standing)?;
     let plan = Plan { now, ..plan };
     // The same by the table's own key; a run would find out after its plan is written.
     Transform::new(plan.definition.clone(), plan.key.clone(), &functions, Run { now })?;
     if args.dry_run {
-        return dry_run::show(&clients.source, &plan, &functions, &table, &prices, args.output).await;
+        let scaled_by = job::autoscaling(&plan).await;
+        let told = Told::of(&clients.source, scaled_by.as_ref(), &plan, target.as_ref()).await;
+        let sampled = Sampled { client: &clients.source, table: &table, target: &told };
+        return dry_run::show(sampled, &plan, &functions, &prices, args.output).await;
     }
     let plan = Plan { database: args.rehearsal.database.as_deref().map(std::path::absolute).transpose()?, ..plan };
     let RehearsalArgs { traffic, traffic_seconds, cutover, .. } = args.rehearsal;
@@ -134,18 +142,6 @@ async fn connect(args: &MigrateArgs, definition: &Definition) -> Result<Clients,
     };
     show::line(format_args!("engine direct: {verb} the real table {} {place}", definition.source.table));
     Ok(clients)
-}
-
-/// The target as it stands; nothing where it is yet to be created.
-pub(crate) async fn target_of(client: &Client, definition: &Definition) -> Result<Option<Table>, CliError> {
-    let Some(target) = &definition.target else { return Ok(None) };
-    match Table::describe(client, target.table.as_str()).await {
-        Err(error) if error.kind() == Kind::NotFound && target.create => Ok(None),
-        Err(error) if error.kind() == Kind::NotFound => {
-            Err(CliError::usage(format!("{error}; `create: true` in the target has it created like the source")))
-        }
-        described => Ok(Some(described?)),
-    }
 }
 
 /// Nothing outside of a stack calls functions for what a real table's stream says.

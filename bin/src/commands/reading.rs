@@ -14,11 +14,12 @@ use migration::plan::{self, Engine, Job as What, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
 
-use crate::args::{EngineArg, Output, ReadingArgs};
+use crate::args::{EngineArg, ReadingArgs};
 use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, say_where, to_its_end};
 use crate::commands::in_step::Wanted;
 use crate::commands::job::Job;
 use crate::commands::migrate::{first_contact, workers};
+use crate::commands::target::place;
 use crate::engine::choice::nothing_deployed;
 use crate::engine::embedded::open_file;
 use crate::engine::step_functions::{Deployed, Target, input};
@@ -93,30 +94,47 @@ async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
     // Nothing is written, so there is nothing to go back to.
     definition.backup = false;
     let name = definition.source.table.clone();
-    let (client, database) = match engine {
+    let (clients, database) = match engine {
         Engine::Embedded => {
             let (client, file) = embedded(&args)?;
-            (client, Some(file))
+            (Clients::of_one(client), Some(file))
         }
         _ => {
-            let (client, place) = direct::connect().await?;
+            let (clients, place) = direct::clients(&definition).await?;
             show::line(format_args!("engine direct: {} the real table {name} {place}", reading.verb));
-            (client, None)
+            say_target(&definition, job);
+            (clients, None)
         }
     };
-    let source = first_contact(&client, name.as_str()).await?;
-    let target = target_of(&client, &definition, job).await?;
+    let source = first_contact(&clients.source, name.as_str()).await?;
+    let target = target_of(&clients.target, &definition, job).await?;
     let tables = Tables { source: &source, target: target.as_ref() };
     let plan = Plan { database, ..plan(definition, tables, engine, job, workers(args.workers))? };
-    begin_here(Clients::of_one(client), plan, source, args.output).await
+    begin_here(clients, plan, source, &args).await
 }
 
-/// Begins it in this process.
-pub(crate) async fn begin_here(clients: Clients, plan: Plan, table: Table, output: Output) -> Result<Ended, CliError> {
-    let prices = Prices::built_in()?;
+/// Begins it in this process, where it writes to a real table once it is agreed to.
+pub(crate) async fn begin_here(
+    clients: Clients,
+    plan: Plan,
+    table: Table,
+    args: &ReadingArgs,
+) -> Result<Ended, CliError> {
+    let (prices, output) = (Prices::built_in()?, args.output);
     say_size(&plan, &prices);
+    say_repairs(&plan);
+    if plan.engine == Engine::Direct && plan.job == (What::Verify { repair: true }) && !is_wanted(args.yes)? {
+        show::line("nothing was begun");
+        return Ok(Ended::Stopped);
+    }
     let ledger = local::new_ledger(&plan.run).await?;
     Job { plan, table, clients, prices, output, ledger, wanted: Wanted::default() }.run().await
+}
+
+fn say_target(definition: &Definition, job: What) {
+    if let (Some(target), What::Verify { .. }) = (&definition.target, job) {
+        show::line(format_args!("  target      {}", place(target)));
+    }
 }
 
 /// The table that is compared with the source, where one is.
@@ -145,8 +163,10 @@ async fn on_a_stack(reading: Reading, target: Target) -> Result<Ended, CliError>
     let deployed = Deployed::open(&target).await?;
     deployed.check(&definition, &file.display().to_string())?;
     say_where(&deployed, &target, verb);
+    say_target(&definition, job);
     let source = first_contact(&deployed.aws.dynamodb, &deployed.stack.table).await?;
-    let compared = target_of(&deployed.aws.dynamodb, &definition, job).await?;
+    let clients = deployed.clients_of(&definition).await;
+    let compared = target_of(&clients.target, &definition, job).await?;
     let tables = Tables { source: &source, target: compared.as_ref() };
     let workers = args.workers.unwrap_or(CHILDREN_AT_WORK);
     let plan = plan(definition, tables, Engine::StepFunctions, job, workers)?;
@@ -164,6 +184,7 @@ pub(crate) async fn begin_on(
     plan::read(&deployed.ledger(), &plan.run).await?;
     let (input, prices) = (input(&plan)?, Prices::built_in()?);
     say_size(&plan, &prices);
+    say_repairs(&plan);
     if !is_wanted(args.yes)? {
         show::line("nothing was begun");
         return Ok(Ended::Stopped);
@@ -209,5 +230,19 @@ fn say_size(plan: &Plan, prices: &Prices) {
             prices.on_demand(units, 0.0),
             prices.region
         ),
+    });
+}
+
+/// What a repair does to the target, before it does.
+fn say_repairs(plan: &Plan) {
+    let (What::Verify { repair: true }, Some(target)) = (plan.job, &plan.definition.target) else { return };
+    show::line(if plan.of.as_ref().is_some_and(|of| of.changes) {
+        format!("what differs is brought in step in {} by replay, beside the changes", target.table)
+    } else {
+        format!(
+            "what differs is written to {}: images that are missing or stand there otherwise are put, those whose item {} \
+             doesn't hold are deleted",
+            target.table, plan.definition.source.table
+        )
     });
 }

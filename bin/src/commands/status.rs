@@ -4,7 +4,6 @@ use indicatif::HumanCount;
 use jiff::Timestamp;
 use migration::control::{self, Control};
 use migration::cost::Prices;
-use migration::cutover::Look;
 use migration::plan::{self, Plan};
 use migration::prewarm::{self, Raised};
 use migration::summary::{self, Segments, SoFar, Status, Summary};
@@ -16,7 +15,7 @@ use crate::commands::conclude::conclude;
 use crate::commands::which::{self, Which};
 use crate::commands::{copies, copy_status, deployed_report};
 use crate::engine::step_functions::Deployed;
-use crate::engine::{Left, LocalLedger, rehearsal};
+use crate::engine::{Left, LocalLedger, SeenCopy, rehearsal};
 use crate::errors::{CliError, Ended};
 use crate::progress::{Phase, Rates};
 use crate::{report, show};
@@ -119,7 +118,7 @@ async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result
 }
 
 /// The way back of a copy has no run of its own: it only carries changes.
-fn way_back(plan: &Plan, copy: Option<Look>, place: &str) -> Seen {
+fn way_back(plan: &Plan, copy: Option<SeenCopy>, place: &str) -> Seen {
     Seen {
         so_far: SoFar::default(),
         raised: None,
@@ -145,7 +144,7 @@ struct Seen {
     /// Further lines, and further fields of the object.
     more: Vec<String>,
     object: Value,
-    copy: Option<Look>,
+    copy: Option<SeenCopy>,
 }
 
 impl Seen {
@@ -159,7 +158,7 @@ impl Seen {
     fn lines(&self, plan: &Plan) -> Vec<String> {
         if plan.is_back() {
             let target = plan.definition.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default();
-            let copy = self.copy.iter().flat_map(copy_status::lines).map(|line| format!("  {line}"));
+            let copy = self.copy.iter().flat_map(copy_status::lines_of).map(|line| format!("  {line}"));
             let tables = format!("  tables      {} to {target}", plan.definition.source.table);
             return [format!("{} {}", plan.run, self.title), tables].into_iter().chain(copy).collect();
         }
@@ -190,7 +189,7 @@ impl Seen {
             format!("  capacity    {capacity}; {}", report::throttled(&self.so_far.counts, &self.so_far.limits)),
         ];
         lines.extend(report::waited(&self.so_far.counts.waits).map(|waited| format!("  {waited}")));
-        let copy = self.copy.iter().flat_map(copy_status::lines);
+        let copy = self.copy.iter().flat_map(copy_status::lines_of);
         lines.extend(copy.chain(self.more.iter().cloned()).map(|line| format!("  {line}")));
         lines
     }
@@ -214,7 +213,7 @@ impl Seen {
         object["status"] = self.state.into();
         object["capacity"]["raised"] = self.raised.as_ref().is_some_and(|raised| !raised.restored).into();
         if let Some(copy) = &self.copy {
-            object["copy"] = copy_status::object(copy);
+            copy_status::add_to(&mut object, copy);
         }
         if let (Value::Object(object), Value::Object(more)) = (&mut object, &self.object) {
             object.extend(more.clone());

@@ -3,10 +3,11 @@
 
 use std::path::Path;
 
+use migration::cutover::{self, Phase};
 use migration::definition::{Definition, Target};
 use migration::plan::{self, Job as What, OfCopy, Plan, RunId};
 use migration::table::Table;
-use migration::{Ledger, cutover, verify};
+use migration::{Ledger, verify};
 
 use crate::args::{RunArgs, VerifyArgs};
 use crate::commands::migrate::{first_contact, read};
@@ -56,10 +57,12 @@ async fn of_run(run: &RunId, args: VerifyArgs) -> Result<Ended, CliError> {
     let named = RunArgs { run: run.to_string(), deployed: args.reading.deployed.clone() };
     match which::find_named(&named).await? {
         Which::Local { ledger, plan } => {
+            refuse_late_repairs(&ledger.ledger, &plan, &args).await?;
             let clients = which::connect(&plan, "compares").await?;
             here(&ledger.ledger, clients, *plan, false, args).await
         }
         Which::UnderWay { ledger, plan } => {
+            refuse_late_repairs(&ledger, &plan, &args).await?;
             let clients = rehearsal::reach(&plan.run).await?.ok_or_else(|| which::under_way(&plan.run))?;
             let changes = cutover::is_carried(&ledger, &plan.run).await?;
             here(&ledger, clients, *plan, changes, args).await
@@ -69,6 +72,7 @@ async fn of_run(run: &RunId, args: VerifyArgs) -> Result<Ended, CliError> {
             let copy = plan::read(&deployed.ledger(), &plan.run.forth()).await?;
             let copy = copy.as_ref().unwrap_or(&plan);
             deployed.check_same(copy)?;
+            refuse_late_repairs(&deployed.ledger(), &plan, &args).await?;
             let clients = deployed.clients(copy).await;
             let clients = if plan.is_back() { clients.turned() } else { clients };
             let (source, target_table) = described(&clients, &plan).await?;
@@ -91,7 +95,7 @@ async fn here(
     let run = plan.run.clone();
     let plan = of_plan(plan, &args, changes, Tables { source: &source, target: target.as_ref() })?;
     let verifying = plan.run.clone();
-    let ended = reading::begin_here(clients, plan, source, args.reading.output).await?;
+    let ended = reading::begin_here(clients, plan, source, &args.reading).await?;
     if let Some(ledger) = local::idle_ledger(&verifying)?
         && let Some(verified) = verify::verified(&ledger.ledger, &verifying).await?
     {
@@ -107,6 +111,30 @@ async fn described(clients: &Clients, plan: &Plan) -> Result<(Table, Option<Tabl
         None => None,
     };
     Ok((source, target))
+}
+
+/// A target that the application writes to holds what the source never had: what a repair takes for differences.
+async fn refuse_late_repairs(books: &Ledger, plan: &Plan, args: &VerifyArgs) -> Result<(), CliError> {
+    let (run, cutover) = (&plan.run, cutover::read(books, &plan.run).await?);
+    let Some(cutover) = cutover.filter(|cutover| args.repair && cutover.phase >= Phase::EndingReplay) else {
+        return Ok(());
+    };
+    let target = plan.definition.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default();
+    let why = match (cutover.phase, cutover.back) {
+        (Phase::GivenUp, _) => format!(
+            "run {run} was given up: {target} isn't kept in step, and may be in use by now; run the migration anew to carry \
+             the source once more"
+        ),
+        (_, Some(back)) => format!(
+            "run {run} is cut over: a repair would put the source's items over what the application writes to {target}; \
+             `run verify {back} --repair` sets the source right instead"
+        ),
+        (_, None) => format!(
+            "run {run} is cut over: a repair would put the source's items over what the application writes to {target}; \
+             `run verify {run}` compares the two tables without it"
+        ),
+    };
+    Err(CliError::usage(why))
 }
 
 /// A run that compared another's tables knows nothing of what carries their changes.

@@ -14,6 +14,9 @@ use migration::{Error, Kind, Ledger};
 /// Failed items, and differences, that a report lists; the ledger has all of them.
 const LISTED_FAILURES: usize = 10;
 
+/// How a copy stands, or why that can't be told.
+pub(crate) type SeenCopy = Result<Box<Look>, String>;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Left {
     /// Nothing where the run ended before it could sum up.
@@ -24,7 +27,7 @@ pub(crate) struct Left {
     pub(crate) applied: u64,
     pub(crate) raised: Option<Raised>,
     /// How its copy stands, where somebody has looked.
-    pub(crate) copy: Option<Look>,
+    pub(crate) copy: Option<SeenCopy>,
     /// Nothing where it is gone, as the temporary database of a rehearsal is.
     pub(crate) table: Option<Table>,
 }

@@ -13,7 +13,7 @@ pub(crate) mod step_functions;
 use asl::interpret::{ObjectStore, ObjectSummary, TaskFailure};
 
 pub(crate) use clients::Clients;
-pub(crate) use left::Left;
+pub(crate) use left::{Left, SeenCopy};
 pub(crate) use local::LocalLedger;
 
 /// The folder beside the ledger, where a state machine sees S3. There is one bucket.

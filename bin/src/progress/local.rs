@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use migration::plan::Plan;
+use migration::plan::{Job, Plan};
 use migration::summary::SoFar;
 use migration::{Counts, Observer};
 
@@ -17,6 +17,8 @@ pub(crate) struct LocalProgress {
     /// What earlier attempts have done.
     before: Counts,
     so_far: Mutex<(SoFar, Lately, Instant)>,
+    /// Whether to compare is all that the run does.
+    only_compares: bool,
     /// Items that were compared, of both tables of a copy.
     compared: AtomicU64,
 }
@@ -29,6 +31,7 @@ impl LocalProgress {
             segments: so_far.segments,
             before: so_far.counts,
             so_far: Mutex::new((so_far, lately, Instant::now())),
+            only_compares: matches!(plan.job, Job::Verify { .. }),
             compared: AtomicU64::default(),
         }
     }
@@ -80,7 +83,10 @@ impl Observer for LocalProgress {
         });
     }
 
-    fn compared(&self, items: u64) {
-        self.compared.fetch_add(items, Ordering::Relaxed);
+    fn compared(&self, segment: u32, counts: &Counts, done: bool) {
+        self.compared.fetch_add(counts.scanned, Ordering::Relaxed);
+        if self.only_compares {
+            self.page(segment, counts, done);
+        }
     }
 }

@@ -96,6 +96,19 @@ fn a_copy_of_the_items_alone_ends_by_itself() {
     assert_eq!((target.len(), &target), (60, &images));
 }
 
+/// Before anything is made: what the target can't have of the source's definition, and what nobody has looked for.
+#[test]
+fn a_dry_run_says_what_is_not_copied() {
+    let folder = Folder::new();
+    folder.write("migration.yaml", EXAMPLE);
+    let ended = folder.run("--items 60 --dry-run");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    for line in ["target      movies-by-title: it is made like movies", "not copied  a resource policy, "] {
+        assert!(ended.stdout.contains(line), "{}", ended.stdout);
+    }
+    assert_eq!(folder.run_json("--items 60 --dry-run", 0)["not_copied"], json!([]));
+}
+
 #[test]
 fn what_a_copy_can_not_be_is_said_before_anything_is_made() {
     let folder = Folder::with_example();

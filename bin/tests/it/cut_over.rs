@@ -1,9 +1,10 @@
 //! A copy that is rehearsed in one process, and looked after from others: status, verify, changes, cut-over and its way back.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use regex_lite::Regex;
 use serde_json::json;
 
-use crate::support::{Folder, Running};
+use crate::support::{Folder, Running, Served};
 
 const COPY: &str = "migration: by-title
 source:
@@ -59,6 +60,8 @@ fn a_rehearsed_copy_is_looked_after_and_cut_over_from_other_processes() {
     let cut = crate::support::Ended::of(cut.output().unwrap());
     insta::assert_snapshot!("cutover", steady(&cut.shown()));
     insta::assert_snapshot!("cutover_again", steady(&folder.run(&format!("cutover {run}")).shown()));
+    // What the application writes there by now is none of the source's.
+    insta::assert_snapshot!("repair_after_cutover", steady(&folder.run(&format!("verify {run} --repair")).shown()));
     insta::assert_snapshot!("way_back", steady(&folder.run(&format!("status {run}-back")).shown()));
     insta::assert_snapshot!("cutover_not_verified", steady(&folder.run(&format!("cutover {run}-back")).shown()));
     // Nothing is carried any more, so its process ends.
@@ -70,6 +73,32 @@ fn a_rehearsed_copy_is_looked_after_and_cut_over_from_other_processes() {
         (folder.export("table.db", "movies", &key), folder.export("table.db", "movies-by-title", &key));
     assert_eq!((source.len(), target.len()), (60, 60));
     assert!(source.keys().eq(target.keys()) && source.values().all(|item| item.get("label").is_none()));
+}
+
+/// The target is the application's by then: to a repair all that it writes would be differences.
+#[tokio::test]
+async fn a_target_that_was_cut_over_to_is_not_repaired() {
+    let folder = Folder::new();
+    folder.write("migration.yaml", COPY);
+    let ended = folder.run("--items 20 --database table.db --traffic 20 --traffic-seconds 1 --cutover");
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    let run = folder.only_run();
+    let served = Served::start(&folder, "table.db");
+    let put = served.client.put_item().table_name("movies-by-title");
+    let put = put
+        .item("title", AttributeValue::S("A film of the target's".into()))
+        .item("label", AttributeValue::S("x".into()));
+    put.item("year", AttributeValue::N("2026".into())).send().await.unwrap();
+    served.end("INT");
+    let before = folder.export("table.db", "movies-by-title", &["title"]);
+    let refused = folder.run(&format!("verify {run} --repair"));
+    assert_eq!((refused.code, folder.export("table.db", "movies-by-title", &["title"])), (Some(2), before));
+    insta::assert_snapshot!("repair_after_cutover_without_a_way_back", steady(&refused.shown()));
+    // It is compared all the same, and what differs is listed by the copy's name.
+    assert_eq!(folder.run(&format!("verify {run}")).code, Some(1));
+    let differences = folder.run(&format!("differences {run}"));
+    let listed: serde_json::Value = serde_json::from_str(&differences.stdout).unwrap();
+    assert_eq!(listed["target_key"]["title"]["S"], "A film of the target's", "{}", differences.shown());
 }
 
 #[test]

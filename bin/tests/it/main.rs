@@ -26,3 +26,4 @@ mod resumed;
 mod served;
 mod stopped;
 mod support;
+mod verified;

@@ -8,6 +8,8 @@ use aws_sdk_cloudformation::types::{ChangeSetType, ResourceChange};
 use console::style;
 use jiff::Timestamp;
 use migration::Task;
+use migration::definition::Definition;
+use migration::deployment::{CopyOutput, Output};
 
 use super::following::{Operation, causes, follow};
 use super::output;
@@ -21,7 +23,7 @@ use crate::deploy::changes::{self, Deed};
 use crate::deploy::events::Seen;
 use crate::deploy::follow::{seen_before, seen_so_far};
 use crate::deploy::state::{self, Next};
-use crate::deploy::{stacks, upload};
+use crate::deploy::{executions, stacks, upload};
 use crate::failure::{Stopped, Usage};
 use crate::stack;
 
@@ -66,6 +68,9 @@ pub(super) async fn deploy(args: DeployArgs) -> anyhow::Result<()> {
     let preparing = async {
         let site = Site::find(&args.which, definition).await?;
         let kind = permitted(&site)?;
+        if let Some(found) = site.found.as_ref().filter(|found| is_of_other_tables(&site, found)) {
+            executions::none_in_step(&site.aws, found).await?;
+        }
         let template = upload(&args, &site).await?;
         anyhow::Ok((site, kind, template))
     };
@@ -101,6 +106,15 @@ fn permitted(site: &Site) -> anyhow::Result<ChangeSetType> {
             bail!(Usage::new(format!("stack {stack} is {state}: {}", obstacle.advice(stack, flags))))
         }
     }
+}
+
+/// Whether the migration is none between the tables that the stack was deployed for: its functions would lose them.
+fn is_of_other_tables(site: &Site, found: &stacks::Stack) -> bool {
+    let Definition { source, target, .. } = &site.definition;
+    let target = target.as_ref().map(|target| target.table.as_str());
+    let deployed = |name: &str| found.outputs.get(name).map(String::as_str);
+    deployed(CopyOutput::TargetTableName.name()) != target
+        || deployed(Output::SourceTableName.name()) != Some(source.table.as_str())
 }
 
 /// The template where CloudFormation finds it.

@@ -82,6 +82,8 @@ pub(crate) struct Account {
     pub(crate) running: Option<&'static str>,
     /// An execution that was cut off while its table was raised, and its run.
     pub(crate) cut_off: Option<(&'static str, &'static str)>,
+    /// The copy that is kept in step.
+    pub(crate) in_step: Option<&'static str>,
     pub(crate) calls: Vec<String>,
 }
 

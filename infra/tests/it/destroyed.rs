@@ -68,6 +68,24 @@ fn a_table_that_is_still_raised_keeps_its_stack() {
     server.with(|account| assert_eq!(account.count("DeleteStack"), 0));
 }
 
+/// Nothing of it is an execution; the queue may hold what isn't applied yet. The same when a deployment would take it away.
+#[test]
+fn a_copy_that_is_kept_in_step_keeps_its_stack() {
+    let mut account = deployed("CREATE_COMPLETE");
+    account.in_step = Some("tidy-movies-20261120T120433325Z");
+    let stack = account.stack.as_mut().unwrap();
+    for (name, value) in [("LedgerTableName", "segue-ledger"), ("QueueUrl", "queue"), ("TargetTableName", "films")] {
+        stack.outputs.insert(name.into(), value.into());
+    }
+    let server = Server::of(account);
+    insta::assert_snapshot!(Folder::new().run(&server, "destroy --yes"));
+    insta::assert_snapshot!(Folder::new().run(&server, "deploy --yes --code code"));
+    server.with(|account| assert_eq!(account.count("DeleteStack") + account.count("CreateChangeSet"), 0));
+    server.with(|account| account.in_step = None);
+    let seen = Folder::new().run(&server, "destroy --yes");
+    assert!(seen.contains("is deleted"), "{seen}");
+}
+
 #[test]
 fn a_stack_that_is_being_changed_is_left_alone() {
     let server = Server::of(deployed("UPDATE_IN_PROGRESS"));

@@ -99,6 +99,11 @@ fn json(account: &mut Account, call: &str, body: &[u8]) -> Answer {
             });
             text_answer(200, serde_json::json!({ "executions": Vec::from_iter(runs) }).to_string())
         }
+        "GetItem" if input["Key"]["run"]["S"] == "current" => {
+            let body = account.in_step.map(|run| serde_json::json!({ "run": run }).to_string());
+            let item = body.map(|body| serde_json::json!({ "Item": { "body": { "S": body } } }));
+            text_answer(200, item.unwrap_or_else(|| serde_json::json!({})).to_string())
+        }
         "GetItem" => {
             let is_asked = account.cut_off.is_some_and(|(_, run)| input["Key"]["run"]["S"] == run)
                 && input["Key"]["entry"]["S"] == "capacity";

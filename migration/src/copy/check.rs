@@ -48,18 +48,41 @@ pub(crate) async fn check(services: &Services, plan: &Plan, source: &Table, targ
     }
 }
 
+/// The same before the two tables are compared: whoever compares a table with itself finds nothing, and a repair would write to
+/// the source.
+pub(crate) async fn check_compared(
+    services: &Services,
+    plan: &Plan,
+    source: &Table,
+    target: &Target,
+) -> Result<(), Error> {
+    match standing(services.target_of(plan), target).await? {
+        Some(table) => are_two(plan, source, &table),
+        None => Err(Error::new(
+            Kind::NotFound,
+            format!("expected the table that is compared with {}, {}, found none", source.name, target.table),
+        )),
+    }
+}
+
 fn stands(plan: &Plan, source: &Table, target: &Table) -> Result<(), Error> {
+    are_two(plan, source, target)?;
+    if !target.is_active {
+        return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", target.name)));
+    }
+    Ok(())
+}
+
+fn are_two(plan: &Plan, source: &Table, target: &Table) -> Result<(), Error> {
     if source.arn == target.arn && !source.arn.is_empty() {
         return Err(Error::invalid(format!(
-            "expected two tables, found that source and target are both {}; leave the target out to change the table in place",
+            "expected two tables, found that source and target are both {}; name the region or the role that the target is reached by, or \
+             leave it out to change the table in place",
             source.name
         )));
     }
     if plan.target_key.as_ref() != Some(&target.key) {
         return Err(Error::invalid(format!("the key of table {} is not the plan's; plan the run anew", target.name)));
-    }
-    if !target.is_active {
-        return Err(Error::new(Kind::Busy, format!("table {} or one of its indexes is not ACTIVE", target.name)));
     }
     Ok(())
 }

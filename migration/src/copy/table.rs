@@ -1,6 +1,7 @@
 //! MakeTarget: the target is there, ACTIVE, and what it was to be. One that stands is looked at and left as it is; one that
 //! doesn't is created from the source's definition. Asking twice makes one.
 
+use aws_sdk_applicationautoscaling::Client as Autoscaling;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
     PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, TimeToLiveDescription, TimeToLiveSpecification,
@@ -40,7 +41,8 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
         }
         Some(_) => Ok(Waiting::OVER),
         None => {
-            let Blueprint { create, expiry, not_copied } = draw(services, &plan, target, key).await?;
+            let Blueprint { create, expiry, not_copied } =
+                draw(&services.source, services.autoscaling.as_ref(), &plan, target, key).await?;
             // Noted first: what was created and not noted would be taken for somebody's own, and not be finished.
             books::amend(&services.ledger, run, |course| {
                 course.target_made = true;
@@ -55,9 +57,9 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
 }
 
 /// What the target of a plan is created as, and what of the source it will not have, in words.
-pub async fn not_copied(services: &Services, plan: &Plan) -> Result<Vec<String>, Error> {
+pub async fn not_copied(source: &Client, scaled_by: Option<&Autoscaling>, plan: &Plan) -> Result<Vec<String>, Error> {
     let (target, key) = wanted(plan)?;
-    Ok(draw(services, plan, target, key).await?.not_copied)
+    Ok(draw(source, scaled_by, plan, target, key).await?.not_copied)
 }
 
 /// The target as it stands, if it does.
@@ -74,16 +76,21 @@ fn wanted(plan: &Plan) -> Result<(&Target, &KeySchema), Error> {
     target.ok_or_else(|| Error::invalid("expected a migration with a target, found none"))
 }
 
-async fn draw(services: &Services, plan: &Plan, target: &Target, key: &KeySchema) -> Result<Blueprint, Error> {
-    let source = source(services, plan.definition.source.table.as_str()).await?;
+async fn draw(
+    client: &Client,
+    scaled_by: Option<&Autoscaling>,
+    plan: &Plan,
+    target: &Target,
+    key: &KeySchema,
+) -> Result<Blueprint, Error> {
+    let source = source(client, scaled_by, plan.definition.source.table.as_str()).await?;
     blueprint::draw(&source, target, key, &plan.definition.transform)
 }
 
 /// The source, with all that is copied.
-async fn source(services: &Services, name: &str) -> Result<Source, Error> {
-    let client = &services.source;
+async fn source(client: &Client, scaled_by: Option<&Autoscaling>, name: &str) -> Result<Source, Error> {
     let description = table::description(client, name).await?;
-    let is_scaled = match &services.autoscaling {
+    let is_scaled = match scaled_by {
         Some(autoscaling) => !scaling::targets(autoscaling, &Table::describe(client, name).await?).await?.is_empty(),
         None => false,
     };

@@ -97,8 +97,10 @@ impl Verifier<'_> {
             let (count, mut found) = (items.len() as u64, Found { read_units, ..Found::default() });
             let page = self.page(side, items, &mut found).await?;
             size.took(count, began.elapsed());
-            let page = self.cut(page, cursor);
-            self.take_down(&mut books, side, number, page, found).await?;
+            let mut cut = self.cut(page, cursor);
+            // What is cut off is looked at again: what was set right of it by then would count as never having differed.
+            self.repair(&mut cut.page, &mut found).await?;
+            self.take_down(&mut books, side, number, cut, found).await?;
         }
         Ok(())
     }
@@ -115,14 +117,6 @@ impl Verifier<'_> {
         let differs = |judged: &Judged| matches!(judged.verdict, Verdict::Differs(_));
         let mut suspects: Vec<Subject> = subjects.into_iter().filter(|subject| differs(&page[subject.place])).collect();
         self.settle(side, &mut page, &mut suspects, found).await?;
-        if self.repairs() {
-            for judged in page.iter_mut() {
-                if let Verdict::Differs(difference) = &mut judged.verdict {
-                    difference.repaired =
-                        repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
-                }
-            }
-        }
         Ok(page)
     }
 
@@ -157,8 +151,17 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    fn repairs(&self) -> bool {
-        self.plan.job == Job::Verify { repair: true }
+    /// Sets right what differs, where that is wanted.
+    async fn repair(&self, page: &mut [Judged], found: &mut Found) -> Result<(), Error> {
+        if self.plan.job != (Job::Verify { repair: true }) {
+            return Ok(());
+        }
+        for judged in page {
+            if let Verdict::Differs(difference) = &mut judged.verdict {
+                difference.repaired = repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
+            }
+        }
+        Ok(())
     }
 
     /// As much of a page as one transaction can take down, and where it ends.
@@ -199,11 +202,7 @@ impl Verifier<'_> {
         next.done = cut.done;
         let (before, now, done) = (books.checkpoint.found, next.found, next.done);
         if books.turn_to(next, &beside).await? {
-            let counts = now.counts().since(&before.counts());
-            match self.plan.job {
-                Job::Verify { .. } => self.services.observer.page(number, &counts, done),
-                Job::Migrate | Job::Count => self.services.observer.compared(counts.scanned),
-            }
+            self.services.observer.compared(number, &now.counts().since(&before.counts()), done);
         }
         Ok(())
     }

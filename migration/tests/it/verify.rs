@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use migration::plan::{Engine, Job, OfCopy, Plan};
 use migration::summary::{Status, Summary};
 use migration::verify::{self, Difference, Found, Sort};
-use migration::{Services, attempts, local};
+use migration::{Counts, Observer, Services, attempts, local};
 use serde_json::{Value, json};
 
 use crate::copy::{Copy, TARGET};
@@ -94,6 +94,44 @@ async fn what_differs_is_set_right_and_what_is_nobodys_image_stays() {
     assert_eq!(copy.target().await, before);
     let (summary, found, differences) = self::found(&copy, false).await;
     assert_eq!((summary.status, found.differences(), differences), (Status::Succeeded, 0, vec![]));
+}
+
+/// What the pages of a run were told to whoever looks on.
+#[derive(Default)]
+struct Told {
+    pages: AtomicUsize,
+    differing: AtomicUsize,
+}
+
+impl Observer for Told {
+    fn page(&self, _: u32, _: &Counts, _: bool) {
+        self.pages.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn compared(&self, _: u32, counts: &Counts, _: bool) {
+        self.differing.fetch_add(usize::try_from(counts.failed).unwrap(), Ordering::Relaxed);
+    }
+}
+
+/// Items that differ are none that could not be migrated: nobody is to be woken for them.
+#[tokio::test]
+async fn a_comparison_is_told_as_one() {
+    let copy = copied(REKEYED).await;
+    meddle(&copy).await;
+    let told = Arc::new(Told::default());
+    let mut services = copy.services();
+    services.observer = told.clone();
+    local::run(Arc::new(services), &verifying(&copy, false, false), MemoryObjects::new()).await.unwrap();
+    assert_eq!((told.pages.load(Ordering::Relaxed), told.differing.load(Ordering::Relaxed)), (0, 5));
+}
+
+/// More of them than one transaction takes down: each is counted as what it was.
+#[tokio::test]
+async fn everything_that_was_set_right_is_counted() {
+    let copy = Copy::new(things(300), "name", REKEYED).await;
+    let (_, found, differences) = found(&copy, true).await;
+    assert_eq!((found.missing, found.repaired, differences.len()), (300, 300, 300));
+    assert_eq!((found.source_items, copy.target().await.len()), (300, 300));
 }
 
 /// Two items whose images belong at one place: nothing of either is written over.

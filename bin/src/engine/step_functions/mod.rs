@@ -76,7 +76,12 @@ impl Deployed {
 
     /// Clients of the tables of a run, and of what carries its copy.
     pub(crate) async fn clients(&self, plan: &Plan) -> Clients {
-        self.aws.of_copy(plan.definition.target.as_ref(), self.stack.wiring.clone()).await
+        self.clients_of(&plan.definition).await
+    }
+
+    /// The same of a migration's tables.
+    pub(crate) async fn clients_of(&self, definition: &Definition) -> Clients {
+        self.aws.of_copy(definition.target.as_ref(), self.stack.wiring.clone()).await
     }
 
     /// Whether a run of `definition` can begin.

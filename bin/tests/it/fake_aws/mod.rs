@@ -6,7 +6,7 @@ mod cloudformation;
 mod executions;
 mod states;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
@@ -43,6 +43,8 @@ pub(crate) struct Aws {
     /// Operations whose answer gets lost after they were carried out, and how often yet.
     lost: Mutex<HashMap<String, usize>>,
     pub(crate) asked: Mutex<Vec<String>>,
+    /// The regions that DynamoDB was asked in for a table, with the table.
+    pub(crate) tables: Mutex<BTreeSet<(String, String)>>,
     /// What Step Functions was asked for, with the requests.
     bodies: Mutex<Vec<(String, Value)>>,
     executions: executions::Executions,
@@ -90,6 +92,7 @@ impl World {
             refused: Mutex::default(),
             lost: Mutex::default(),
             asked: Mutex::default(),
+            tables: Mutex::default(),
             bodies: Mutex::default(),
             executions: executions::Executions::new(&client, &ledger, &definition),
         });
@@ -276,6 +279,13 @@ async fn answer(State(aws): State<Arc<Aws>>, request: Request, next: Next) -> Re
     };
     aws.asked.lock().unwrap().push(operation.clone());
     let authorization = text(&parts.headers, "authorization");
+    if let Some(table) =
+        serde_json::from_slice::<Value>(&body).ok().and_then(|body| body["TableName"].as_str().map(str::to_owned))
+    {
+        // The scope of a signature: the key, the day, the region (AWS Signature Version 4, "Authorization header").
+        let region = authorization.split('/').nth(2).unwrap_or_default().to_owned();
+        aws.tables.lock().unwrap().insert((region, table));
+    }
     if aws.expired.lock().unwrap().iter().any(|key| authorization.contains(&format!("Credential={key}/"))) {
         let name = if is_query { "ExpiredToken" } else { "ExpiredTokenException" };
         return error(is_query, name, "The security token included in the request is expired");

@@ -107,6 +107,7 @@ actions! {
         GetObject = "s3:GetObject",
         ListMultipartUploadParts = "s3:ListMultipartUploadParts",
         PutObject = "s3:PutObject",
+        PutObjectAcl = "s3:PutObjectAcl",
     }
     /// What is done with a queue.
     QueueAction on Queue {

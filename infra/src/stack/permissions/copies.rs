@@ -6,8 +6,8 @@ use migration::definition::Definition;
 
 use crate::cfn::dynamodb::Table;
 use crate::cfn::iam::{
-    Condition, ExportAction, MappingAction, ObjectAction, QueueAction, RoleAction, Statement, StreamAction,
-    TableAction, UnscopedAction,
+    BucketAction, Condition, ExportAction, MappingAction, ObjectAction, QueueAction, RoleAction, Statement,
+    StreamAction, TableAction, UnscopedAction,
 };
 use crate::cfn::lambda::{FUNCTION_KEY, Function, event_source_mappings};
 use crate::cfn::s3::Bucket;
@@ -65,8 +65,9 @@ impl Places<'_> {
             // `UpdateTable`: a stream that is off is switched on.
             Task::StartCapture => vec![on(&[DescribeTable, UpdateTable])],
             Task::CaptureChanges => vec![reads_stream(&self.source)],
+            // `DescribeTable`: an export is asked for by the table's ARN.
             Task::Export => vec![
-                on(&[ExportTableToPointInTime]),
+                on(&[DescribeTable, ExportTableToPointInTime]),
                 Statement::allow([ExportAction::DescribeExport]).on(self.source.clone().exports()),
             ],
             // `GetItem`, `BatchGetItem`: items that are looked at again, and those that are verified from the target.
@@ -131,16 +132,29 @@ impl Places<'_> {
                 Statement::allow([GetQueueAttributes]).on_each([changes.arn(), dead_letters.arn()]),
                 Statement::allow([MappingAction::GetEventSourceMapping]).on(event_source_mappings()),
             ],
-            // DynamoDB writes an export as whoever has asked for it.
-            Task::Export => {
-                vec![objects(&[ObjectAction::PutObject, ObjectAction::AbortMultipartUpload, ObjectAction::GetObject])]
-            }
+            // DynamoDB writes an export as whoever has asked for it (developer guide, "Requesting a table export").
+            Task::Export => vec![
+                objects(&[
+                    ObjectAction::PutObject,
+                    ObjectAction::PutObjectAcl,
+                    ObjectAction::AbortMultipartUpload,
+                    ObjectAction::GetObject,
+                ]),
+                self.lists_results(),
+            ],
             // `SendMessage`: items that are to be brought up to date by replay.
-            Task::MigrateSegment => {
-                vec![objects(&[ObjectAction::GetObject]), Statement::allow([SendMessage]).on(changes.arn())]
-            }
+            Task::MigrateSegment => vec![
+                objects(&[ObjectAction::GetObject]),
+                self.lists_results(),
+                Statement::allow([SendMessage]).on(changes.arn()),
+            ],
             _ => Vec::new(),
         }
+    }
+
+    /// Without it S3 answers for an object that isn't there that it may not be read (API reference, GetObject).
+    fn lists_results(&self) -> Statement {
+        Statement::allow([BucketAction::ListBucket]).on(self.results.clone())
     }
 
     /// Makes and switches the mappings that call one of the functions. A mapping's own ARN says nothing of it, and making one
@@ -160,8 +174,10 @@ impl Places<'_> {
 
     /// The way back after a cut-over: the target's changes to the source.
     fn back(&self, task: Task) -> Option<Statement> {
-        use TableAction::{DeleteItem, PutItem};
+        use TableAction::{DeleteItem, DescribeTimeToLive, PutItem};
         match (task, &self.copy.target) {
+            // What is compared on the way back is compared with the source.
+            (Task::Prepare, _) => Some(Statement::allow([DescribeTimeToLive]).on(self.source.clone())),
             (Task::CaptureChanges, Reached::Table(target)) => Some(reads_stream(target)),
             (Task::ApplyChanges, _) => Some(Statement::allow([PutItem, DeleteItem]).on(self.source.clone())),
             _ => None,

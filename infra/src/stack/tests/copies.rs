@@ -76,6 +76,29 @@ fn the_functions_of_a_copy_know_what_carries_it() {
     assert!(variables(EXAMPLE, migration::Task::Prepare).get(deployment::QUEUE_URL_VARIABLE).is_none());
 }
 
+/// Whether a task's function may do that.
+fn may(yaml: &str, task: migration::Task, action: &str, on: &str) -> bool {
+    let (of, on) = (format!("{task}FunctionRole: "), format!(" on {on}"));
+    let mut lines = table(yaml).lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
+    lines.any(|line| line.starts_with(&of) && line.ends_with(&on) && line.contains(action))
+}
+
+/// An export is asked for by the table's ARN, and what isn't there is told from what may not be read.
+#[test]
+fn an_export_can_be_asked_for_and_read() {
+    use migration::Task::{Export, MigrateSegment};
+    assert!(may(COPY, Export, "dynamodb:DescribeTable", "table/movies"));
+    assert!(may(COPY, Export, "s3:PutObjectAcl", "${ResultsBucket.Arn}/*"), "{}", table(COPY));
+    assert!([Export, MigrateSegment].map(|task| may(COPY, task, "s3:ListBucket", "ResultsBucket.Arn")) == [true; 2]);
+}
+
+/// On the way back the source is what is compared with.
+#[test]
+fn a_way_back_can_be_verified() {
+    let expires = |yaml| may(yaml, migration::Task::Prepare, "dynamodb:DescribeTimeToLive", "table/movies");
+    assert!(expires(BACK) && !expires(AWAY));
+}
+
 /// A copy reads its source; only the way back writes to it.
 #[test]
 fn the_source_of_a_copy_is_not_written_to() {

@@ -5,12 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use migration::{Task, failures};
+use migration::definition::Definition;
+use migration::plan::Plan;
+use migration::{Kind, Task, failures};
 use serde_json::{Value, json};
 
 use super::{Copy, TARGET};
 use crate::tap::{Answer, Forward, Recorder, Request, Tap};
-use crate::world::{item, things};
+use crate::world::{TABLE, item, things};
 
 const AS_IT_IS: &str = "target: { table: others, carry: bulk }";
 /// The new key is computed: two items may land on one.
@@ -44,6 +46,21 @@ async fn items_arrive_as_they_are_in_batches() {
     let counts = migration::summary::so_far(&copy.world.ledger, &copy.plan.run).await.unwrap().counts;
     assert_eq!((counts.scanned, counts.written, counts.failed), (110, 110, 0));
     assert!(counts.write_units >= 110.0, "{counts:?}");
+}
+
+/// Whoever has planned it: an image that doesn't tell whose it is could not be told from another's.
+#[tokio::test]
+async fn images_of_nobody_are_refused_before_anything_begins() {
+    let copy = Copy::new(things(5), "id", AS_IT_IS).await;
+    let lines = "target: { table: nowhere, create: true, carry: bulk, key: { partition: { name: name, type: S } } }\n\
+                 transform: [ { set: { path: name, value: one } }, { remove: { path: id } } ]";
+    let yaml = format!("migration: test\nsource: {{ table: {TABLE} }}\n{lines}");
+    let definition = Definition::from_yaml(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let target_key = definition.target.as_ref().unwrap().key.clone();
+    let plan = Plan { definition, target_key, ..copy.plan.clone() };
+    let refused = Task::Prepare.run(&copy.services(), serde_json::to_value(&plan).unwrap(), None).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::InvalidInput, "{refused}");
+    assert_eq!(migration::plan::read(&copy.world.ledger, &plan.run).await.unwrap(), None);
 }
 
 /// Some of the first batch's items come back unprocessed, with an answer that is otherwise a success.
