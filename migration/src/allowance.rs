@@ -11,7 +11,7 @@ use crate::control::{self, Control};
 use crate::definition::Budget;
 use crate::error::{Error, Kind};
 use crate::ledger::{Ledger, LedgerItem};
-use crate::plan::{Plan, RunId};
+use crate::plan::{Job, Plan, RunId};
 use crate::services::Services;
 use crate::table::Table;
 
@@ -32,7 +32,9 @@ impl Allowance {
     /// target that it writes to, where that stands by now.
     pub(crate) async fn of_run(services: &Services, plan: &Plan, source: &Table) -> Result<Self, Error> {
         let budget = plan.definition.budget;
-        let Some(target) = &plan.definition.target else { return Ok(Self::of(source, source, budget)) };
+        // A count reads the source alone: its target needn't be there.
+        let target = plan.definition.target.as_ref().filter(|_| plan.job != Job::Count);
+        let Some(target) = target else { return Ok(Self::of(source, source, budget)) };
         match Table::describe(services.target_of(plan), target.table.as_str()).await {
             Ok(target) => Ok(Self::of(source, &target, budget)),
             Err(error) if error.kind() == Kind::NotFound && target.create => Ok(Self::of(source, source, budget)),

@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use crate::definition::{BulkSource, Definition, KeySchema, Target};
+use crate::definition::{BulkSource, Definition, KeySchema, Prewarm, Target};
 use crate::error::Error;
 use crate::ledger::{Entry, Ledger};
 use crate::segment::Pass;
@@ -143,6 +143,7 @@ impl Plan {
         started: Timestamp,
     ) -> Result<Self, Error> {
         table.check(&definition)?;
+        let definition = raising_what_it_takes(definition);
         let children = definition.segments.get().min(MAX_CHILDREN);
         Ok(Self {
             run: RunId::new(&definition.migration, started),
@@ -309,6 +310,16 @@ impl Plan {
     pub(crate) fn segments(&self) -> Parts {
         Parts { number: self.definition.segments.get(), children: self.children }
     }
+}
+
+/// A copy only reads its source: write units are not raised there beyond what it has. Its target is whoever's who made it, and is
+/// given what it needs with its definition.
+fn raising_what_it_takes(definition: Definition) -> Definition {
+    if definition.target.is_none() {
+        return definition;
+    }
+    let prewarm = definition.prewarm.map(|asked| Prewarm { write_units: 1, ..asked });
+    Definition { prewarm, ..definition }
 }
 
 /// What the Map's children share among them: segments, or the files of an export.

@@ -115,6 +115,14 @@ fn words(alarm: Alarm, sync: &Sync, seen: &Look) -> String {
             age(sync.oldest_unapplied_seconds.unwrap_or_default())
         ),
         Alarm::CaptureFails => "capture fails: changes wait in the stream, which keeps them for 24 h".into(),
+        Alarm::CaptureIsOff => format!(
+            "capture is off, and the copy goes on: what the stream has kept for 24 h is lost; switch the mapping of \
+             CaptureChanges on again, or give the copy up with `run cutover {run} --abort`"
+        ),
+        Alarm::ReplayIsOff => format!(
+            "replay is off, and the copy goes on: what the queue has kept for 14 days is lost; switch the mapping of \
+             ApplyChanges on again, or give the copy up with `run cutover {run} --abort`"
+        ),
         Alarm::DeadLetters => format!(
             "{} changes can't be applied: `run changes {run}` lists them, and retries or drops them; the cut-over waits for it",
             HumanCount(sync.dead_letters)

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
     StreamSpecification, TableDescription, Tag,
 };
 
+use crate::capacity::Units;
 use crate::definition::{KeyAttribute, KeySchema, Step, Target};
 use crate::error::Error;
 use crate::item::{AttributeType, Path};
@@ -193,6 +194,18 @@ impl<'d> Drawing<'d> {
         let Source { description, is_scaled, .. } = self.source;
         if !description.replicas().is_empty() {
             self.not_copied.push("the replicas in other regions".into());
+        }
+        // What every table on demand begins with is nobody's wish.
+        let begins_with = Units::ON_DEMAND_START;
+        let is_warmed = description.warm_throughput().is_some_and(|warm| {
+            let is_more = |units: Option<i64>, than: u64| units.is_some_and(|units| units.unsigned_abs() > than);
+            is_on_demand(description)
+                && (is_more(warm.read_units_per_second(), begins_with.read)
+                    || is_more(warm.write_units_per_second(), begins_with.write))
+        });
+        if is_warmed {
+            self.not_copied
+                .push("its warm throughput: what is warm by use, or was paid for, stays the source's".into());
         }
         if *is_scaled {
             self.not_copied.push("what scales it (Application Auto Scaling)".into());

@@ -19,6 +19,7 @@ use super::change::{Change, What};
 use super::current::{self, Current};
 use super::image::Images;
 use super::message;
+use super::notes::Lot;
 use super::queue::{Outgoing, send_batch};
 use super::way::is_time_left;
 use crate::error::{Error, Kind};
@@ -96,10 +97,11 @@ pub async fn capture(services: &Services, event: Value, deadline: Option<Instant
             Err(error) => return Err(error),
         }
     }
-    let newest = captured.iter().map(|captured| captured.changed).max();
-    let count = captured.len();
+    let made = captured.iter().map(|captured| captured.changed);
+    let (newest, oldest, count) = (made.clone().max(), made.min(), captured.len());
     missing.extend(send(carrier, captured, deadline).await);
-    services.notes.captured(services, &current.run, (count - missing.len().min(count)) as u64, newest).await?;
+    let lot = Lot { changes: (count - missing.len().min(count)) as u64, newest, oldest };
+    services.notes.captured(services, &current.run, lot).await?;
     Ok(answer(&records, missing.first().copied()))
 }
 

@@ -23,6 +23,9 @@ pub struct Carried {
     pub changes: u64,
     /// When the newest of them was made, as the stream says.
     pub newest: Option<Timestamp>,
+    /// When the oldest of them was made; of what is captured alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<Timestamp>,
     /// When this was written.
     pub noted: Timestamp,
     /// How old the newest was by then, in milliseconds.
@@ -41,7 +44,17 @@ struct Count {
     run: Option<RunId>,
     changes: u64,
     newest: Option<Timestamp>,
+    oldest: Option<Timestamp>,
     written: Option<Instant>,
+}
+
+/// Changes that were carried together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lot {
+    pub(super) changes: u64,
+    /// When the newest and the oldest of them were made, where that is known.
+    pub(super) newest: Option<Timestamp>,
+    pub(super) oldest: Option<Timestamp>,
 }
 
 impl Notes {
@@ -49,14 +62,8 @@ impl Notes {
         Self { process: RandomState::new().build_hasher().finish(), kinds: Default::default() }
     }
 
-    pub(super) async fn captured(
-        &self,
-        services: &Services,
-        run: &RunId,
-        changes: u64,
-        newest: Option<Timestamp>,
-    ) -> Result<(), Error> {
-        self.note(services, run, Entry::Captured(self.process), 0, changes, newest).await
+    pub(super) async fn captured(&self, services: &Services, run: &RunId, lot: Lot) -> Result<(), Error> {
+        self.note(services, run, Entry::Captured(self.process), 0, lot).await
     }
 
     pub(super) async fn applied(
@@ -66,7 +73,7 @@ impl Notes {
         changes: u64,
         newest: Option<Timestamp>,
     ) -> Result<(), Error> {
-        self.note(services, run, Entry::Applied(self.process), 1, changes, newest).await
+        self.note(services, run, Entry::Applied(self.process), 1, Lot { changes, newest, oldest: None }).await
     }
 
     async fn note(
@@ -75,8 +82,7 @@ impl Notes {
         run: &RunId,
         entry: Entry,
         kind: usize,
-        changes: u64,
-        newest: Option<Timestamp>,
+        Lot { changes, newest, oldest }: Lot,
     ) -> Result<(), Error> {
         let carried = {
             let mut count = self.kinds[kind].lock().unwrap_or_else(PoisonError::into_inner);
@@ -85,13 +91,14 @@ impl Notes {
             }
             count.changes += changes;
             count.newest = count.newest.max(newest);
+            count.oldest = count.oldest.into_iter().chain(oldest).min();
             if changes == 0 || count.written.is_some_and(|written| written.elapsed() < INTERVAL) {
                 return Ok(());
             }
             count.written = Some(Instant::now());
             let noted = (services.clock)();
             let lag_ms = count.newest.map_or(0, |newest| noted.as_millisecond() - newest.as_millisecond());
-            Carried { changes: count.changes, newest: count.newest, noted, lag_ms }
+            Carried { changes: count.changes, newest: count.newest, oldest: count.oldest, noted, lag_ms }
         };
         services.ledger.put(run, entry, &carried).await
     }

@@ -13,6 +13,7 @@ use super::mapping::{self, Caller, Mapping};
 use super::notes::{self, Carried};
 use super::quiet::Waiting;
 use crate::control;
+use crate::cutover::{self, Phase};
 use crate::definition::Carry;
 use crate::error::{Error, Kind};
 use crate::patience::{Meter, patiently};
@@ -50,6 +51,12 @@ pub struct Sync {
     pub capture: Option<Mapping>,
     /// The mapping from the queue to replay, likewise.
     pub replay: Option<Mapping>,
+    /// Whether the copy has begun capture, and not ended it.
+    #[serde(default)]
+    pub is_capturing: bool,
+    /// Whether it has begun replay, likewise.
+    #[serde(default)]
+    pub is_replaying: bool,
     /// How many changes were captured; one that came twice counts twice.
     pub captured: u64,
     /// How many were applied, likewise.
@@ -70,6 +77,10 @@ pub enum Alarm {
     QueueNearItsEnd,
     /// The function of capture can't be called, or fails.
     CaptureFails,
+    /// Nothing is captured, and the copy goes on: its mapping was switched off, or is gone.
+    CaptureIsOff,
+    /// Nothing is applied, likewise.
+    ReplayIsOff,
     /// Changes could not be applied.
     DeadLetters,
 }
@@ -97,10 +108,17 @@ impl Sync {
             (beyond(self.capture_lag_seconds, CAPTURE_ALARM), Alarm::StreamNearItsEnd),
             (beyond(self.oldest_unapplied_seconds, REPLAY_ALARM), Alarm::QueueNearItsEnd),
             (self.capture.as_ref().is_some_and(Mapping::has_failed), Alarm::CaptureFails),
+            (self.is_capturing && is_off(&self.capture), Alarm::CaptureIsOff),
+            (self.is_replaying && is_off(&self.replay), Alarm::ReplayIsOff),
             (self.dead_letters > 0, Alarm::DeadLetters),
         ];
         alarms.into_iter().filter(|(is_on, _)| *is_on).map(|(_, alarm)| alarm).collect()
     }
+}
+
+/// A mapping that isn't there, or calls nobody, and isn't about to.
+fn is_off(mapping: &Option<Mapping>) -> bool {
+    mapping.as_ref().is_none_or(|mapping| ["Disabling", "Disabled", "Deleting"].contains(&mapping.state.as_str()))
 }
 
 /// StartCapture: the copy becomes the one that is going on, the stream is there, and calls capture from its oldest record on.
@@ -190,6 +208,8 @@ pub async fn check(services: &Services, run: &RunId) -> Result<Sync, Error> {
     let captured = notes::captured(&services.ledger, run).await?;
     let applied = notes::applied(&services.ledger, run).await?;
     let is_behind = visible + in_flight + delayed > 0;
+    // A cut-over switches off what it ends.
+    let phase = cutover::read(&services.ledger, run).await?.map(|cutover| cutover.phase);
     Ok(Sync {
         visible,
         in_flight,
@@ -197,17 +217,22 @@ pub async fn check(services: &Services, run: &RunId) -> Result<Sync, Error> {
         dead_letters,
         capture: mapping_of(carrier, course.capture.as_deref()).await?,
         replay: mapping_of(carrier, course.replay.as_deref()).await?,
+        is_capturing: course.capture.is_some() && phase.is_none_or(|phase| phase < Phase::EndingCapture),
+        is_replaying: course.replay.is_some() && phase.is_none_or(|phase| phase < Phase::EndingReplay),
         capture_lag_seconds: newest(&captured).map(|(newest, noted)| seconds_between(newest, noted)),
-        oldest_unapplied_seconds: is_behind.then(|| oldest(&course, &applied, (services.clock)())).flatten(),
+        oldest_unapplied_seconds: is_behind.then(|| oldest(&course, &captured, &applied, (services.clock)())).flatten(),
         captured: captured.iter().map(|carried| carried.changes).sum(),
         applied: applied.iter().map(|carried| carried.changes).sum(),
     })
 }
 
-/// What waits is as old as what was applied last, or older than the first that was captured.
-fn oldest(course: &Course, applied: &[Carried], now: Timestamp) -> Option<i64> {
+/// What waits was made after what was applied last, and not before the first that a process has captured which has captured
+/// more since: after a quiet week the first change is as old as itself, not as the week.
+fn oldest(course: &Course, captured: &[Carried], applied: &[Carried], now: Timestamp) -> Option<i64> {
     let since = newest(applied).map(|(newest, _)| newest).or(course.bulk_from)?;
-    Some(seconds_between(since, now))
+    let waiting = captured.iter().filter(|carried| carried.newest.is_some_and(|newest| newest > since));
+    let first = waiting.map(|carried| carried.oldest.unwrap_or(since)).min();
+    Some(seconds_between(first.map_or(since, |first| first.max(since)), now))
 }
 
 /// When the newest change was made that anybody has noted, and when that was noted.
@@ -275,11 +300,17 @@ mod tests {
             dead_letters: 0,
             capture: mapping.clone(),
             replay: mapping,
+            is_capturing: true,
+            is_replaying: true,
             captured: 7,
             applied: 7,
             capture_lag_seconds: Some(1),
             oldest_unapplied_seconds: None,
         }
+    }
+
+    fn mapping(state: &str) -> Option<Mapping> {
+        Some(Mapping { id: "m".into(), state: state.into(), last_result: None })
     }
 
     /// Long before the 24 hours of a stream and the 14 days of the queue are over.
@@ -295,10 +326,39 @@ mod tests {
             (Sync { oldest_unapplied_seconds: hours(12 * 24), ..in_step() }, vec![Alarm::QueueNearItsEnd]),
             (Sync { capture: fails("PROBLEM: Function call failed"), ..in_step() }, vec![Alarm::CaptureFails]),
             (Sync { dead_letters: 1, ..in_step() }, vec![Alarm::DeadLetters]),
+            (Sync { capture: mapping("Disabled"), ..in_step() }, vec![Alarm::CaptureIsOff]),
+            (Sync { capture: mapping("Enabling"), replay: mapping("Updating"), ..in_step() }, vec![]),
+            (Sync { replay: None, ..in_step() }, vec![Alarm::ReplayIsOff]),
+            // Before it begins, and after the cut-over.
+            (Sync { capture: None, replay: None, is_capturing: false, is_replaying: false, ..in_step() }, vec![]),
         ];
         for (sync, alarms) in cases {
             assert_eq!(sync.alarms(), alarms, "{sync:?}");
         }
+    }
+
+    #[test]
+    fn what_waits_is_not_as_old_as_the_quiet_time_before_it() {
+        let at = |seconds| Timestamp::from_second(1_795_167_000 + seconds).unwrap();
+        let carried = |oldest, newest| Carried {
+            changes: 1,
+            newest: Some(at(newest)),
+            oldest: Some(at(oldest)),
+            noted: at(newest),
+            lag_ms: 0,
+        };
+        let days = |days: i64| days * 24 * 3_600;
+        let course = Course { bulk_from: Some(at(0)), ..Course::default() };
+        let (before, after) = (carried(10, 50), carried(days(12), days(12) + 3));
+        let now = at(days(12) + 5);
+        // Everything from before is applied, and the first change for days waits.
+        assert_eq!(oldest(&course, &[before.clone(), after.clone()], &[before.clone()], now), Some(5));
+        // A process that has gone on all the time may have captured it long ago.
+        let all_along = carried(10, days(12) + 3);
+        assert_eq!(oldest(&course, &[all_along, after.clone()], &[before.clone()], now), Some(days(12) + 5 - 50));
+        // Nothing was applied yet; and what nobody has captured may be as old as what was applied last.
+        assert_eq!(oldest(&course, &[before.clone()], &[], now), Some(days(12) + 5 - 10));
+        assert_eq!(oldest(&course, &[before.clone()], &[before], now), Some(days(12) + 5 - 50));
     }
 
     #[test]

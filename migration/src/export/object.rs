@@ -1,6 +1,7 @@
 //! Reads an object of S3 in parts. No connection stays open while items are written, however slowly that goes, and each
 //! part can be asked for again; all of them are of one and the same object.
 
+use aws_sdk_s3::error::ProvideErrorMetadata;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 
 use crate::error::{Error, Kind};
@@ -52,8 +53,12 @@ impl<'o> Object<'o> {
         let get = self.carrier.s3.get_object().bucket(&self.carrier.wiring.export_bucket).key(self.key);
         let get = get.range(format!("bytes={}-{}", self.at, self.at + PART_BYTES - 1));
         let get = get.set_if_match(self.known.as_ref().map(|(_, tag)| tag.clone()).filter(|tag| !tag.is_empty()));
-        // S3 never sees an item's parts: its messages are about the object.
-        let sent = get.send().await.map_err(|error| Error::from_control_plane("GetObject", error));
+        // S3 never sees an item's parts: its messages are about the object. One that may not be read, or isn't there for somebody who
+        // may not list the bucket, is the object's own matter: credentials that are of no use are refused by other names.
+        let sent = get.send().await.map_err(|error| match error.code() {
+            Some("AccessDenied") => Error::new(Kind::Refused, "GetObject: S3 refuses it (AccessDenied)"),
+            _ => Error::from_control_plane("GetObject", error),
+        });
         let mut output = sent.map_err(|error| error.while_doing(self.key))?;
         let body = std::mem::take(&mut output.body).collect().await;
         let body = body.map_err(|_| Error::new(Kind::Unavailable, format!("{}: the answer broke off", self.key)))?;

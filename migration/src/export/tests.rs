@@ -30,6 +30,8 @@ struct Bucket {
     asked: Arc<Mutex<Vec<String>>>,
     /// Answers so many requests with an error first.
     failing: Arc<Mutex<u32>>,
+    /// The error with which it refuses every request, if it does.
+    refusing: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl fmt::Debug for Bucket {
@@ -60,6 +62,10 @@ impl Bucket {
                 503,
                 b"<Error><Code>SlowDown</Code><Message>Reduce your request rate</Message></Error>".into(),
             );
+        }
+        if let Some(code) = *self.refusing.lock().unwrap() {
+            let message = format!("<Error><Code>{code}</Code><Message>Not for you</Message></Error>");
+            return answer(403, message.into_bytes());
         }
         let range = request.headers().get("range").unwrap().strip_prefix("bytes=").unwrap();
         self.asked.lock().unwrap().push(range.to_owned());
@@ -209,6 +215,20 @@ async fn a_file_that_is_not_what_the_manifest_says_is_named() {
     assert!(matches!(read(&bucket, &file, 0, 100).await, Err(Broken::File(_))));
     bucket.objects.lock().unwrap().clear();
     expect(&bucket, &file, "GetObject: There is no such key (NoSuchKey)").await;
+}
+
+/// What S3 says of an object that isn't there to whoever may not list the bucket. Credentials that are over are no file's.
+#[tokio::test]
+async fn a_file_that_may_not_be_read_holds_up_no_other() {
+    let (bucket, file) = file(10);
+    *bucket.refusing.lock().unwrap() = Some("AccessDenied");
+    let why = "AWSDynamoDB/01/data/one.json.gz: GetObject: S3 refuses it (AccessDenied)";
+    match read(&bucket, &file, 0, 10).await {
+        Err(Broken::File(reason)) => assert_eq!(reason, why),
+        other => panic!("expected the file to be named, found {other:?}"),
+    }
+    *bucket.refusing.lock().unwrap() = Some("ExpiredToken");
+    assert!(matches!(read(&bucket, &file, 0, 10).await, Err(Broken::Run(error)) if error.kind() == Kind::Denied));
 }
 
 /// An object that was replaced while it was read is not read on as if it were the same.

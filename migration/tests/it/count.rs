@@ -36,6 +36,14 @@ async fn a_table_is_counted_and_left_as_it_is() {
     assert!(seen.len() >= 7 && seen.iter().all(|scan: &Value| scan["Select"] == "COUNT"), "{seen:?}");
 }
 
+/// Where its items are to go is nothing to a count.
+#[tokio::test]
+async fn a_count_needs_no_target() {
+    let world = World::new(Billing::OnDemand, things(50)).await;
+    let steps = "target: { table: nowhere, carry: bulk }\ntransform: [ { set: { path: seen, value: true } } ]";
+    assert_eq!(counted(&world, steps).await, (Counted { items: 50, chosen: None }, Status::Succeeded));
+}
+
 #[tokio::test]
 async fn what_where_chooses_is_counted_beside_all() {
     let world = World::new(Billing::OnDemand, things(500)).await;

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::http::HttpResponse;
+use migration::capacity::{Capacity, Units};
 use migration::definition::Definition;
 use migration::plan::Plan;
-use migration::{Kind, Task, failures};
+use migration::{Kind, Task, failures, prewarm};
 use serde_json::{Value, json};
 
 use super::{Copy, TARGET};
@@ -61,6 +62,18 @@ async fn images_of_nobody_are_refused_before_anything_begins() {
     let refused = Task::Prepare.run(&copy.services(), serde_json::to_value(&plan).unwrap(), None).await.unwrap_err();
     assert_eq!(refused.kind(), Kind::InvalidInput, "{refused}");
     assert_eq!(migration::plan::read(&copy.world.ledger, &plan.run).await.unwrap(), None);
+}
+
+/// The source is only read: what is raised for writes would be paid for nothing.
+#[tokio::test(start_paused = true)]
+async fn a_copy_raises_no_writes_of_its_source() {
+    let lines = format!("{AS_IT_IS}\nprewarm: {{ read_units: 20000, write_units: 9000 }}");
+    let copy = Copy::new(things(5), "id", &lines).await;
+    let services = copy.begun(None).await;
+    Task::Prewarm.run(&services, json!({ "run": copy.plan.run }), None).await.unwrap();
+    let raised = prewarm::raised_by(&copy.world.ledger, &copy.plan.run).await.unwrap().unwrap();
+    let table = Units { read: 20_000, ..Units::ON_DEMAND_START };
+    assert_eq!(raised.to, Capacity::Provisioned { table, indexes: Default::default() });
 }
 
 /// Some of the first batch's items come back unprocessed, with an answer that is otherwise a success.

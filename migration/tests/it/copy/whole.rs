@@ -226,6 +226,21 @@ async fn the_target_is_created_from_the_source() {
     assert_eq!(course.not_copied, ["the index by_name: the transform takes its key attribute name away"]);
 }
 
+/// What is warm by use, or was paid for, stays the source's.
+#[tokio::test(start_paused = true)]
+async fn warm_throughput_is_said_to_stay() {
+    let world = World::new(2).await;
+    let plan = world.plan(LINES).await;
+    let says_so = async || {
+        let not_copied = table::not_copied(&world.client, None, &plan).await.unwrap();
+        not_copied.iter().any(|what| what.starts_with("its warm throughput"))
+    };
+    assert!(!says_so().await);
+    let warm = WarmThroughput::builder().read_units_per_second(20_000).build();
+    world.client.update_table().table_name(SOURCE).warm_throughput(warm).send().await.unwrap();
+    assert!(says_so().await);
+}
+
 /// Each is refused before anything is written, and says what to do.
 #[tokio::test(start_paused = true)]
 async fn what_can_t_be_copied_is_refused_first() {
