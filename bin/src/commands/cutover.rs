@@ -181,12 +181,9 @@ struct Shell<'s> {
 #[async_trait]
 impl Mover for Shell<'_> {
     async fn before(&self) -> Result<(), Error> {
-        match &self.args.before {
-            Some(command) => self
-                .run(command, "--before")
-                .await
-                .map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on"))?,
-            None => {}
+        if let Some(command) = &self.args.before {
+            let stopped = self.run(command, "--before").await;
+            stopped.map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on"))?;
         }
         self.has_begun.store(true, Ordering::Relaxed);
         Ok(())

@@ -85,13 +85,14 @@ impl Kept<'_> {
         ));
         tokio::select! {
             ended = self.until_given_up(traffic) => ended,
-            () = signals.next() => Ok(self.say_ended()),
-            asked = self.until_asked_to_stop() => asked.map(|()| self.say_ended()),
+            () = signals.next() => self.end_at_once(),
+            asked = self.until_asked_to_stop() => asked.and_then(|()| self.end_at_once()),
         }
     }
 
-    fn say_ended(self) {
+    fn end_at_once(self) -> Result<(), CliError> {
         self.progress.say("ended; what the source changes from here on is carried by nobody");
+        Ok(())
     }
 
     async fn until_asked_to_stop(self) -> Result<(), CliError> {

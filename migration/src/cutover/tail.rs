@@ -275,7 +275,7 @@ impl<'t> Tail<'t> {
             old_places.push(old);
         }
         self.witnesses.insert(name, Witness { key, old_places, shard: shard.to_owned(), nth });
-        if nth % WITNESSES_OF_A_SHARD == 0 {
+        if nth.is_multiple_of(WITNESSES_OF_A_SHARD) {
             let is_recent = |witness: &Witness| witness.shard != shard || witness.nth + WITNESSES_OF_A_SHARD > nth;
             self.witnesses.retain(|_, witness| is_recent(witness));
         }
