@@ -349,16 +349,16 @@ mod tests {
         };
         let days = |days: i64| days * 24 * 3_600;
         let course = Course { bulk_from: Some(at(0)), ..Course::default() };
-        let (before, after) = (carried(10, 50), carried(days(12), days(12) + 3));
+        let (before, after) = ([carried(10, 50)], carried(days(12), days(12) + 3));
         let now = at(days(12) + 5);
         // Everything from before is applied, and the first change for days waits.
-        assert_eq!(oldest(&course, &[before.clone(), after.clone()], &[before.clone()], now), Some(5));
+        assert_eq!(oldest(&course, &[before[0].clone(), after.clone()], &before, now), Some(5));
         // A process that has gone on all the time may have captured it long ago.
         let all_along = carried(10, days(12) + 3);
-        assert_eq!(oldest(&course, &[all_along, after.clone()], &[before.clone()], now), Some(days(12) + 5 - 50));
+        assert_eq!(oldest(&course, &[all_along, after], &before, now), Some(days(12) + 5 - 50));
         // Nothing was applied yet; and what nobody has captured may be as old as what was applied last.
-        assert_eq!(oldest(&course, &[before.clone()], &[], now), Some(days(12) + 5 - 10));
-        assert_eq!(oldest(&course, &[before.clone()], &[before], now), Some(days(12) + 5 - 50));
+        assert_eq!(oldest(&course, &before, &[], now), Some(days(12) + 5 - 10));
+        assert_eq!(oldest(&course, &before, &before, now), Some(days(12) + 5 - 50));
     }
 
     #[test]
