@@ -1,6 +1,7 @@
 //! A run in this process, from its plan to its report.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use aws_sdk_applicationautoscaling::Client as Autoscaling;
@@ -75,12 +76,13 @@ impl Job {
         if let (Some(database), true) = (&self.clients.database, carrying.carrier.is_some()) {
             rehearsal::register(database, &carrying);
         }
+        let is_said = AtomicBool::default();
         let kept = Kept { services: &carrying, plan: &self.plan, progress: &progress };
         let traffic = self.traffic().await?;
         let objects = Objects(database.object_store());
         let ran = tokio::select! {
             ran = local::run(services, &self.plan, objects) => ran,
-            () = stopped_twice(&mut signals, stop, &self, &progress) => {
+            () = stopped_twice(&mut signals, stop, &self, &progress, &is_said) => {
                 progress.finish();
                 return Err(self.ended_at_once());
             }
@@ -88,6 +90,10 @@ impl Job {
         };
         progress.finish();
         let summary = ran?;
+        if summary.status == Status::Stopped && !is_said.load(Ordering::Relaxed) {
+            // Its workers have heard of it before this process did.
+            progress.say("asked to stop: pages under way were finished, and capacity was put back");
+        }
         if summary.status != Status::Succeeded || !in_step::is_kept(&self.plan) {
             return self.report(&summary, Vec::new()).await;
         }
@@ -209,12 +215,13 @@ impl Job {
 }
 
 /// The first Ctrl-C stops in order, and so does `run stop`; this ends with a Ctrl-C after that.
-async fn stopped_twice(signals: &mut Signals, stop: Stop, job: &Job, progress: &LocalProgress) {
+async fn stopped_twice(signals: &mut Signals, stop: Stop, job: &Job, progress: &LocalProgress, is_said: &AtomicBool) {
     let by = tokio::select! {
         () = signals.next() => "stopping",
         () = asked_to_stop(&job.ledger.ledger, &job.plan.run) => "asked to stop",
     };
     stop.request();
+    is_said.store(true, Ordering::Relaxed);
     progress.say(&format!("{by}: pages under way are finished, and capacity is put back; Ctrl-C again ends at once"));
     signals.next().await;
 }
