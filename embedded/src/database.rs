@@ -40,6 +40,11 @@ pub struct Options {
     pub mapping_takes: Duration,
     /// How long an export takes. Default: no time.
     pub export_takes: Duration,
+    /// How many files an export has. Default: one for each partition of the table.
+    pub export_files: Option<usize>,
+    /// How long it takes until a message that was sent is counted among those of its queue. AWS: up to a minute.
+    /// Default: no time.
+    pub counts_lag: Duration,
     /// What time of day it is when the database is opened; it goes on with tokio's clock. Default: the system's.
     pub opened_at: Option<SystemTime>,
 }
@@ -52,6 +57,8 @@ impl Default for Options {
             on_own_thread: false,
             mapping_takes: Duration::ZERO,
             export_takes: Duration::ZERO,
+            export_files: None,
+            counts_lag: Duration::ZERO,
             opened_at: None,
         }
     }
@@ -88,6 +95,18 @@ impl Options {
         self
     }
 
+    /// How many files an export has.
+    pub fn export_files(mut self, files: usize) -> Self {
+        self.export_files = Some(files);
+        self
+    }
+
+    /// How long it takes until a message that was sent is counted.
+    pub fn counts_lag(mut self, duration: Duration) -> Self {
+        self.counts_lag = duration;
+        self
+    }
+
     /// What time of day it is when the database is opened.
     pub fn opened_at(mut self, time: SystemTime) -> Self {
         self.opened_at = Some(time);
@@ -105,6 +124,7 @@ pub struct Embedded {
 }
 
 struct Inner {
+    on_own_thread: bool,
     engine: Arc<Mutex<Engine>>,
     requests: AtomicU64,
     path: PathBuf,
@@ -163,8 +183,10 @@ impl Embedded {
             .ok_or_else(|| Error::new(ErrorKind::Invalid, format!("the path {} is not valid UTF-8", path.display())))?;
         let durable = temporary.is_none();
         let place = Place { _lock: lock, _temporary: temporary };
+        let on_own_thread = options.on_own_thread;
         let engine = Engine::open(name, durable, options, place)?;
         let inner = Inner {
+            on_own_thread,
             engine: Arc::new(Mutex::new(engine)),
             requests: AtomicU64::new(0),
             path: path.to_owned(),
@@ -270,6 +292,10 @@ impl Embedded {
         expired.map_err(|fault| Error::new(ErrorKind::Database, format!("items could not be expired: {fault:?}")))
     }
 
+    pub(crate) fn is_on_own_thread(&self) -> bool {
+        self.inner.on_own_thread
+    }
+
     pub(crate) fn functions(&self) -> &Functions {
         &self.inner.functions
     }
@@ -324,7 +350,7 @@ impl Embedded {
         run: impl FnOnce(&mut Engine) -> T + Send + 'static,
     ) -> Result<T> {
         let mut engine = self.inner.engine.clone().lock_owned().await;
-        if engine.options.on_own_thread {
+        if self.inner.on_own_thread {
             return Ok(run(&mut engine));
         }
         let done = tokio::task::spawn_blocking(move || run(&mut engine)).await;

@@ -1,4 +1,4 @@
-//! The objects of an export: a file of items for each partition, and the manifests that tell of them.
+//! The objects of an export: files of items, each of a range of hashes, and the manifests that tell of them.
 
 use std::io::Write;
 
@@ -50,18 +50,19 @@ impl Export {
 
 /// All objects of an export, and its description as DescribeExport gives it when it is complete.
 pub(super) fn write(engine: &Engine, export: &Export, token: Option<&str>) -> Answer<(Vec<Object>, Value)> {
-    let partitions = engine.tables.get(&export.table).map_or(1, |table| table.partitions.count()).clamp(1, BUCKETS);
+    let partitions = || engine.tables.get(&export.table).map_or(1, |table| table.partitions.count());
+    let files = engine.options.export_files.unwrap_or_else(partitions).clamp(1, BUCKETS);
     let mut objects = vec![Object { key: export.key("_started"), content: Vec::new() }];
     let (mut items, mut bytes, mut list) = (0, 0, String::new());
-    for partition in 0..partitions {
-        let edge = |number: usize| match BUCKETS * number / partitions {
+    for number in 0..files {
+        let edge = |number: usize| match BUCKETS * number / files {
             BUCKETS => "g".to_owned(),
             bucket => format!("{bucket:03x}"),
         };
-        let file = file(engine, &export.table, &edge(partition), &edge(partition + 1))?;
+        let file = file(engine, &export.table, &edge(number), &edge(number + 1))?;
         items += file.items;
         bytes += file.bytes;
-        let key = export.key(&format!("data/{partition:026}.json.gz"));
+        let key = export.key(&format!("data/{number:026}.json.gz"));
         let line = json!({
             "itemCount": file.items,
             "md5Checksum": base64::encode(Md5::digest(&file.content)),
@@ -141,7 +142,9 @@ fn file(engine: &Engine, table: &str, first: &str, end: &str) -> Answer<File> {
         items += 1;
         bytes += row.get::<_, i64>(1)?;
     }
-    Ok(File { items, bytes, content: packed.finish().map_err(Fault::internal)? })
+    // A file of no items may be an object of no bytes.
+    let content = if items == 0 { Vec::new() } else { packed.finish().map_err(Fault::internal)? };
+    Ok(File { items, bytes, content })
 }
 
 fn hexadecimal(content: &[u8]) -> String {

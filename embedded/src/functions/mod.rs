@@ -113,6 +113,11 @@ impl Functions {
         self.state().registered.get(name_of(function)).cloned()
     }
 
+    /// How long an invocation may take.
+    pub(crate) fn time_of(&self, function: &str) -> Option<Duration> {
+        self.find(function).map(|registered| registered.function.timeout)
+    }
+
     pub(crate) fn is_registered(&self, function: &str) -> bool {
         self.state().registered.contains_key(name_of(function))
     }

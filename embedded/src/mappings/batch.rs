@@ -88,7 +88,8 @@ async fn attempt(weak: &WeakEmbedded, way: &Way<'_>, records: &[Record]) -> Opti
     let answer = embedded.functions().invoke(&way.mapping.function, event, turn).await;
     let ids: Vec<String> = records.iter().map(|record| public(record.number)).collect();
     let outcome = outcome(&answer, way.mapping.reports_failures, &ids);
-    let (number, is_well) = (way.mapping.number, outcome == Outcome::Done);
+    // A function that reports failures has not failed.
+    let (number, is_well) = (way.mapping.number, outcome != Outcome::Failed);
     embedded.with_engine(move |engine| note(engine, number, is_well)).await.ok()?.ok()?;
     Some(outcome)
 }

@@ -112,9 +112,13 @@ impl Mapping {
         !self.source_arn.starts_with("arn:aws:sqs:")
     }
 
-    /// Whether it delivers anything at this moment.
+    /// Whether it delivers anything at this moment: what is being switched off or changed goes on until it is.
     fn is_active(&self, now: f64) -> bool {
-        self.is_enabled && now >= self.settles_at
+        match self.transition {
+            Transition::Disabling if now < self.settles_at => true,
+            Transition::Updating => self.is_enabled,
+            _ => self.is_enabled && now >= self.settles_at,
+        }
     }
 
     fn state(&self, now: f64) -> &'static str {
@@ -138,12 +142,13 @@ impl Mapping {
             "State": self.state(now),
             "StateTransitionReason": "User action",
             "LastModified": self.changed_at,
-            "LastProcessingResult": self.last_result.as_deref().unwrap_or("No records processed"),
             "BatchSize": self.batch_size,
             "MaximumBatchingWindowInSeconds": self.window_seconds,
             "FunctionResponseTypes": if self.reports_failures { json!(["ReportBatchItemFailures"]) } else { json!([]) },
         });
         if self.is_of_stream() {
+            // AWS tells it of streams only.
+            described["LastProcessingResult"] = json!(self.last_result.as_deref().unwrap_or("No records processed"));
             described["ParallelizationFactor"] = json!(self.lanes);
             described["StartingPosition"] = json!(self.starting_position);
             described["BisectBatchOnFunctionError"] = json!(self.bisects);

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::Mapping;
 use super::attend::active;
 use super::response::{Outcome, outcome};
-use super::{Mapping, note};
 use crate::Embedded;
 use crate::database::WeakEmbedded;
 use crate::functions::FunctionError;
@@ -59,7 +59,7 @@ pub(super) async fn poll(weak: &WeakEmbedded, mapping: Mapping) {
                     let answer = answer.unwrap_or_else(late);
                     let ids: Vec<String> = messages.iter().map(Message::id).collect();
                     let outcome = outcome(&answer, mapping.reports_failures, &ids);
-                    settle(&embedded, &mapping, queue, messages, outcome).await;
+                    settle(&embedded, queue, messages, outcome).await;
                     drop(permit);
                 });
             }
@@ -104,9 +104,7 @@ fn event(mapping: &Mapping, messages: &[Message]) -> Value {
 }
 
 /// Deletes what is done. A message whose visibility timeout has passed meanwhile stays: it is somebody else's.
-async fn settle(embedded: &Embedded, mapping: &Mapping, queue: Queue, messages: Vec<Message>, outcome: Outcome) {
-    let number = mapping.number;
-    let is_well = outcome == Outcome::Done;
+async fn settle(embedded: &Embedded, queue: Queue, messages: Vec<Message>, outcome: Outcome) {
     let failed = match outcome {
         Outcome::Done => Vec::new(),
         Outcome::Partly(failed) => failed,
@@ -119,7 +117,7 @@ async fn settle(embedded: &Embedded, mapping: &Mapping, queue: Queue, messages: 
                 Err(fault) => return Err(fault),
             }
         }
-        note(engine, number, is_well)
+        Ok(())
     });
     // Where the database fails the messages come again.
     let _ = settled.await;

@@ -124,6 +124,7 @@ fn create(embedded: &Embedded, engine: &Engine, wanted: Wanted) -> Answer<Mappin
         last_result: None,
     };
     let mapping = changed(engine, mapping, wanted)?;
+    is_hidden_for_long_enough(embedded, engine, &mapping)?;
     let body = serde_json::to_string(&mapping).map_err(Fault::internal)?;
     engine.storage.conn().execute("INSERT INTO \"::mappings\" (body) VALUES (?1)", params![body])?;
     Ok(Mapping { number: engine.storage.conn().last_insert_rowid(), ..mapping })
@@ -146,6 +147,7 @@ fn update(embedded: &Embedded, engine: &Engine, mapping: Mapping, wanted: Wanted
     let is_enabled = transition == Transition::Enabling || mapping.is_enabled && transition == Transition::Updating;
     let mapping = Mapping { function, transition, settles_at, is_enabled, changed_at: now, ..mapping };
     let mapping = changed(engine, mapping, wanted)?;
+    is_hidden_for_long_enough(embedded, engine, &mapping)?;
     save(engine, &mapping)?;
     Ok(mapping)
 }
@@ -233,6 +235,20 @@ fn is_function(embedded: &Embedded, function: &str) -> Answer<()> {
             let message = format!("Function does not exist: {}", functions::arn(function));
             Err(Fault::service("InvalidParameterValueException", message))
         }
+    }
+}
+
+/// Refuses a mapping whose messages would be somebody else's while its function is still at work on them.
+fn is_hidden_for_long_enough(embedded: &Embedded, engine: &Engine, mapping: &Mapping) -> Answer<()> {
+    if mapping.is_of_stream() {
+        return Ok(());
+    }
+    let hidden = u64::from(queues::queue(engine, &mapping.source_arn)?.settings.visibility_seconds);
+    match embedded.functions().time_of(&mapping.function).map(|time| time.as_secs()).filter(|time| *time > hidden) {
+        None => Ok(()),
+        Some(time) => Err(invalid(format!(
+            "Queue visibility timeout: {hidden} seconds is less than Function timeout: {time} seconds"
+        ))),
     }
 }
 

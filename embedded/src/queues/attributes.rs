@@ -158,12 +158,14 @@ pub(super) fn get(engine: &Engine, body: &[u8]) -> Answer {
     super::receive::forget_old(engine, &queue)?;
     let sql = "SELECT count(*) FILTER (WHERE visible_at <= ?2), \
                    count(*) FILTER (WHERE visible_at > ?2 AND receives > 0), \
-                   count(*) FILTER (WHERE visible_at > ?2 AND receives = 0) FROM \"::messages\" WHERE queue = ?1";
+                   count(*) FILTER (WHERE visible_at > ?2 AND receives = 0) \
+               FROM \"::messages\" WHERE queue = ?1 AND sent_at <= ?3";
     let now = engine.clock.epoch_seconds();
-    let counts: [i64; 3] = engine
-        .storage
-        .conn()
-        .query_row(sql, params![queue.name, now], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+    let counts: [i64; 3] = engine.storage.conn().query_row(
+        sql,
+        params![queue.name, now, now - engine.options.counts_lag.as_secs_f64()],
+        |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]),
+    )?;
     let names =
         ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"];
     all.extend(names.into_iter().map(str::to_owned).zip(counts.map(|count| count.to_string())));

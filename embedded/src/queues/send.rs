@@ -110,6 +110,11 @@ pub(super) fn check_entries<'a>(ids: impl Iterator<Item = &'a str>) -> Answer<()
     Err(Fault::service(fault.0, fault.1))
 }
 
+/// AWS: "A message can include only XML, JSON, and unformatted text": the characters of XML 1.0.
+fn is_taken(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
+}
+
 /// Puts a message at the end of its queue, unless it is there by its deduplication id, and tells its number.
 fn send(engine: &Engine, queue: &Queue, message: Message) -> Answer<i64> {
     let settings = &queue.settings;
@@ -126,6 +131,9 @@ fn send(engine: &Engine, queue: &Queue, message: Message) -> Answer<i64> {
         return Err(invalid(format!(
             "One or more parameters are invalid. Reason: Message must be shorter than {most} bytes."
         )));
+    }
+    if !message.message_body.chars().all(is_taken) {
+        return Err(Fault::service("InvalidMessageContents", "Invalid characters found in the message body."));
     }
     if message.delay_seconds.is_some_and(|delay| delay != 0) {
         return Err(invalid("DelaySeconds can't be set for one message of a FIFO queue"));

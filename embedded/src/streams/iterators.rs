@@ -2,7 +2,7 @@
 
 use dynoxide::DynoxideError;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{horizon, records, shards, stream};
 use crate::engine::Engine;
@@ -14,6 +14,8 @@ const VALID_SECONDS: f64 = 15.0 * 60.0;
 /// AWS: GetRecords gives up to 1,000 records or 1 MB.
 const MOST_RECORDS: usize = 1_000;
 const MOST_BYTES: usize = 1024 * 1024;
+/// AWS: "It might take multiple calls to get to a portion of the shard that contains stream records". How many it doesn't say.
+const EMPTY_ANSWERS: u32 = 2;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -31,6 +33,8 @@ struct Iterator {
     shard: String,
     after: i64,
     given_at: f64,
+    /// So many answers come before the records do.
+    empty: u32,
 }
 
 pub(super) fn get(engine: &Engine, body: &[u8]) -> Answer {
@@ -54,7 +58,8 @@ pub(super) fn get(engine: &Engine, body: &[u8]) -> Answer {
     if after < horizon - 1 {
         return Err(trimmed());
     }
-    write(&json!({ "ShardIterator": iterator(engine, request.stream_arn, request.shard_id, after)? }))
+    let empty = if request.shard_iterator_type == "TRIM_HORIZON" { EMPTY_ANSWERS } else { 0 };
+    write(&json!({ "ShardIterator": iterator(engine, request.stream_arn, request.shard_id, after, empty)? }))
 }
 
 #[derive(Deserialize)]
@@ -75,6 +80,10 @@ pub(super) fn read(engine: &Engine, body: &[u8]) -> Answer {
     // What it was given for has been trimmed meanwhile; it is 15 minutes old at most.
     let after = at.after.max(horizon(engine) - 1);
     let known = stream(engine, &at.stream)?;
+    if at.empty > 0 {
+        let next = iterator(engine, at.stream, at.shard, after, at.empty - 1)?;
+        return write(&json!({ "Records": [], "NextShardIterator": next }));
+    }
     let limit = request.limit.unwrap_or(MOST_RECORDS).clamp(1, MOST_RECORDS);
     let mut found = records::after(engine, &known, &at.shard, after, limit)?;
     let mut bytes = 0;
@@ -88,15 +97,23 @@ pub(super) fn read(engine: &Engine, body: &[u8]) -> Answer {
     let shards = shards::all(engine, &known.table, &known.label)?;
     let is_closed = shards.iter().any(|shard| shard.id == at.shard && shard.ends.is_some());
     let after = found.last().map_or(after, |record| record.number);
-    let mut response = json!({ "Records": found.into_iter().map(|record| record.body).collect::<Vec<_>>() });
+    let mut response = json!({ "Records": found.into_iter().map(|record| as_read(record.body)).collect::<Vec<_>>() });
     if !(is_closed && is_whole) {
-        response["NextShardIterator"] = json!(iterator(engine, at.stream, at.shard, after)?);
+        response["NextShardIterator"] = json!(iterator(engine, at.stream, at.shard, after, 0)?);
     }
     write(&response)
 }
 
-fn iterator(engine: &Engine, stream: String, shard: String, after: i64) -> Answer<String> {
-    let iterator = Iterator { stream, shard, after, given_at: engine.clock.epoch_seconds() };
+/// A record as whoever reads the stream gets it: members of the identity begin with capitals, and in Lambda's events don't.
+fn as_read(mut record: Value) -> Value {
+    if let Some(identity) = record.get_mut("userIdentity") {
+        *identity = json!({ "Type": identity["type"], "PrincipalId": identity["principalId"] });
+    }
+    record
+}
+
+fn iterator(engine: &Engine, stream: String, shard: String, after: i64, empty: u32) -> Answer<String> {
+    let iterator = Iterator { stream, shard, after, given_at: engine.clock.epoch_seconds(), empty };
     serde_json::to_string(&iterator).map_err(Fault::internal)
 }
 

@@ -166,3 +166,20 @@ async fn objects_are_listed_page_by_page() {
         ["data/4", "other"]
     );
 }
+
+/// A small table has several files, too, and one that holds no item may be an object of no bytes.
+#[tokio::test(start_paused = true)]
+async fn an_export_has_as_many_files_as_are_asked_for() {
+    let options = Options::default().on_own_thread(true).export_files(5);
+    let embedded = Embedded::temporary(options).unwrap();
+    let s3 = aws_sdk_s3::Client::from_conf(embedded.s3_client_builder().build());
+    let client = client(&embedded);
+    provisioned(&client, "Items", 5, 5).await;
+    recoverable(&client).await;
+    client.put_item().table_name("Items").item("pk", s("a")).send().await.unwrap();
+    export(&client, "once").await;
+    let files = s3.list_objects_v2().bucket("exports").send().await.unwrap().contents.unwrap_or_default();
+    let files: Vec<_> = files.iter().filter(|file| file.key().unwrap().ends_with(".json.gz")).collect();
+    assert_eq!(files.len(), 5);
+    assert_eq!(files.iter().filter(|file| file.size() == Some(0)).count(), 4);
+}

@@ -19,5 +19,6 @@ mod scans;
 mod serve;
 mod streams;
 mod support;
+mod switching;
 mod tables;
 mod transactions;

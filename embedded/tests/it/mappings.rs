@@ -18,22 +18,22 @@ use crate::queues::{queue, send, sqs};
 use crate::support::{client, n, on_demand, s};
 
 /// The events that a function was called with.
-type Seen = Arc<Mutex<Vec<Value>>>;
+pub(crate) type Seen = Arc<Mutex<Vec<Value>>>;
 
 fn world() -> Embedded {
     world_of(Options::default())
 }
 
-fn world_of(options: Options) -> Embedded {
+pub(crate) fn world_of(options: Options) -> Embedded {
     Embedded::temporary(options.on_own_thread(true)).unwrap()
 }
 
-fn lambda(embedded: &Embedded) -> aws_sdk_lambda::Client {
+pub(crate) fn lambda(embedded: &Embedded) -> aws_sdk_lambda::Client {
     aws_sdk_lambda::Client::from_conf(embedded.lambda_client_builder().retry_config(RetryConfig::disabled()).build())
 }
 
 /// A table `Items` whose stream has both images; gives the stream's ARN.
-async fn streamed(embedded: &Embedded) -> String {
+pub(crate) async fn streamed(embedded: &Embedded) -> String {
     let client = client(embedded);
     on_demand(&client, "Items").await;
     let stream = StreamSpecification::builder().stream_enabled(true).stream_view_type(StreamViewType::NewAndOldImages);
@@ -41,30 +41,31 @@ async fn streamed(embedded: &Embedded) -> String {
     update.send().await.unwrap().table_description.unwrap().latest_stream_arn.unwrap()
 }
 
-async fn put(embedded: &Embedded, pk: &str, v: i64) {
+pub(crate) async fn put(embedded: &Embedded, pk: &str, v: i64) {
     client(embedded).put_item().table_name("Items").item("pk", s(pk)).item("v", n(v)).send().await.unwrap();
 }
 
 /// Registers a function that answers each event with `answer`.
-fn function(
+pub(crate) fn function(
     embedded: &Embedded,
     name: &str,
     answer: impl Fn(&Value) -> Result<Value, FunctionError> + Send + Sync + 'static,
 ) -> Seen {
     let seen = Seen::default();
     let (noted, answer) = (seen.clone(), Arc::new(answer));
-    embedded.register(Function::new(name, move |event| {
+    let function = Function::new(name, move |event| {
         let (noted, answer) = (noted.clone(), answer.clone());
         async move {
             let answer = answer(&event);
             noted.lock().unwrap().push(event);
             answer
         }
-    }));
+    });
+    embedded.register(function.timeout(Duration::from_secs(30)));
     seen
 }
 
-fn from_stream(embedded: &Embedded, arn: &str) -> CreateEventSourceMappingFluentBuilder {
+pub(crate) fn from_stream(embedded: &Embedded, arn: &str) -> CreateEventSourceMappingFluentBuilder {
     let create = lambda(embedded).create_event_source_mapping().event_source_arn(arn).function_name("Capture");
     create
         .starting_position(EventSourcePosition::TrimHorizon)
@@ -77,7 +78,7 @@ fn records(events: &Seen) -> Vec<Value> {
 }
 
 /// What was seen of each key, in its order.
-fn by_key(events: &Seen) -> BTreeMap<String, Vec<i64>> {
+pub(crate) fn by_key(events: &Seen) -> BTreeMap<String, Vec<i64>> {
     let mut keys = BTreeMap::<String, Vec<i64>>::new();
     for record in records(events) {
         let image = &record["dynamodb"]["NewImage"];

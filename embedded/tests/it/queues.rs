@@ -249,3 +249,31 @@ async fn a_queue_outlives_its_process() {
     let url = client.get_queue_url().queue_name("Changes.fifo").send().await.unwrap().queue_url.unwrap();
     assert_eq!(bodies(&receive(&client, &url).await), ["a1"]);
 }
+
+/// AWS: the counts are exact a minute after the last message at the latest.
+#[tokio::test(start_paused = true)]
+async fn a_message_may_be_counted_later() {
+    let options = Options::default().on_own_thread(true).counts_lag(Duration::from_secs(30));
+    let embedded = Embedded::temporary(options).unwrap();
+    let client = sqs(&embedded);
+    let changes = queue(&client, "Changes.fifo", &[]).await;
+    send(&client, &changes, "a", "a1").await;
+    assert_eq!(count(&client, &changes, QueueAttributeName::ApproximateNumberOfMessages).await, "0");
+    sleep(Duration::from_secs(31)).await;
+    assert_eq!(count(&client, &changes, QueueAttributeName::ApproximateNumberOfMessages).await, "1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn characters_that_xml_lacks_are_refused() {
+    let (_embedded, client) = world();
+    let changes = queue(&client, "Changes.fifo", &[]).await;
+    let send = async |body: &str| {
+        let send = client.send_message().queue_url(&changes).message_body(body).message_group_id("a");
+        send.message_deduplication_id(body.len().to_string()).send().await
+    };
+    send("tab\t, line\n, \u{10ffff}").await.unwrap();
+    for body in ["\u{1}", "\u{fffe}", "\u{ffff}"] {
+        let refused = send(body).await.unwrap_err();
+        assert!(refused.into_service_error().is_invalid_message_contents(), "{body:?}");
+    }
+}

@@ -94,11 +94,11 @@ impl Sync {
     /// Whether the target has come up with the source. Changes that can't be applied don't count here: they hold up the
     /// cut-over, not the run.
     pub fn is_in_step(&self) -> bool {
-        let works = |mapping: &Option<Mapping>| {
-            mapping.as_ref().is_some_and(|mapping| mapping.is_enabled() && !mapping.has_failed())
-        };
+        let is_on = |mapping: &Option<Mapping>| mapping.as_ref().is_some_and(Mapping::is_enabled);
+        // Only of a stream does Lambda say how its last batch ended. What replay fails waits in the queue.
+        let has_failed = self.capture.as_ref().is_some_and(Mapping::has_failed);
         let is_near = |seconds: Option<i64>| seconds.is_none_or(|seconds| seconds <= IN_STEP_SECONDS);
-        works(&self.capture) && works(&self.replay) && is_near(self.oldest_unapplied_seconds)
+        is_on(&self.capture) && !has_failed && is_on(&self.replay) && is_near(self.oldest_unapplied_seconds)
     }
 
     /// What a person has to be told of.

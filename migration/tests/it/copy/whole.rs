@@ -85,7 +85,7 @@ impl World {
                     task.run(&services, event, None).await.map_err(failed)
                 }
             });
-            self.aws.register(function);
+            self.aws.register(function.timeout(Duration::from_secs(60)));
         }
     }
 
