@@ -93,6 +93,6 @@ mod wire;
 pub use database::{Embedded, Options};
 pub use error::{Error, ErrorKind, Result};
 pub use faults::{Cut, Faults, Weather};
-pub use functions::{Function, FunctionError, Hazards, Misfortunes};
+pub use functions::{Befallen, Function, FunctionError, Hazards, Misfortunes};
 pub use load::{Loaded, Loader};
 pub use objects::ObjectStore;

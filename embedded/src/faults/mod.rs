@@ -119,6 +119,13 @@ impl Faults {
         self.state().weather = weather;
     }
 
+    /// Weather and chance as of a client that is new; what was counted before stays counted.
+    pub fn renew(&self, seed: u64, weather: Weather) {
+        let state = &mut *self.state();
+        (state.random, state.weather) = (StdRng::seed_from_u64(seed), weather);
+        (state.seen, state.cut) = (0, None);
+    }
+
     /// From request `number` on, counted from 0 over all operations, nothing gets through any more and nothing is
     /// answered, as if the process or its network were gone; [`Cut`] says what becomes of that request itself.
     pub fn cut_off_at(&self, number: u64, cut: Cut) {

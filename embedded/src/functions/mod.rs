@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 
 use self::hazards::Luck;
-pub use self::hazards::{Hazards, Misfortunes};
+pub use self::hazards::{Befallen, Hazards, Misfortunes};
 use crate::Embedded;
 use crate::mappings;
 use crate::reply::Reply;
@@ -128,6 +128,11 @@ impl Functions {
         registered.free.acquire_owned().await.ok()
     }
 
+    /// Whether a batch of a stream will be rewound, and how long after it the next one comes.
+    pub(crate) fn rewinds(&self) -> Option<Duration> {
+        self.state().hazards.as_ref().and_then(Misfortunes::draw_rewound)
+    }
+
     /// Calls a function whose turn it is.
     pub(crate) async fn invoke(
         &self,
@@ -153,6 +158,14 @@ impl Functions {
             Luck::Late { after } => {
                 tokio::time::sleep(after).await;
                 function.run(event, None).await
+            }
+            Luck::Forked { after } => {
+                tokio::spawn(async move {
+                    let _ = function.run(event, None).await;
+                    drop(turn);
+                });
+                tokio::time::sleep(after).await;
+                return Err(FunctionError::new("Lambda.Unknown", "nobody knows how the invocation has ended"));
             }
             Luck::None => function.run(event, None).await,
         };

@@ -26,6 +26,8 @@ pub(super) struct Way<'a> {
     pub(super) stream: &'a Stream,
     pub(super) shard: &'a str,
     pub(super) lane: u32,
+    /// Whether it is noted how far the mapping has come; otherwise the same comes again.
+    pub(super) is_noted: bool,
 }
 
 /// Delivers the records, and notes how far it has come. `None` when the mapping was changed in between: what is left
@@ -95,6 +97,9 @@ async fn attempt(weak: &WeakEmbedded, way: &Way<'_>, records: &[Record]) -> Opti
 }
 
 async fn reach(weak: &WeakEmbedded, way: &Way<'_>, after: i64) -> Option<()> {
+    if !way.is_noted {
+        return Some(());
+    }
     let (number, shard, lane) = (way.mapping.number, way.shard.to_owned(), way.lane);
     let position = Position { after, is_done: false };
     let embedded = weak.upgrade()?;

@@ -129,19 +129,39 @@ async fn work(weak: WeakEmbedded, mapping: Mapping, lane: Lane) -> Lane {
         if now.changed_at != mapping.changed_at {
             break;
         }
-        let Ok(Some(mut batch)) = look(&embedded, &mapping, &lane).await else { break };
+        let Ok(Some(mut batch)) = look(&embedded, &mapping, &lane, None).await else { break };
         if !batch.is_full && mapping.window_seconds > 0 {
             tokio::time::sleep(Duration::from_secs(mapping.window_seconds.into())).await;
-            let Ok(Some(longer)) = look(&embedded, &mapping, &lane).await else { break };
+            let Ok(Some(longer)) = look(&embedded, &mapping, &lane, None).await else { break };
             batch = longer;
         }
+        let rewinds = embedded.functions().rewinds();
         drop(embedded);
-        let way = Way { mapping: &mapping, stream: &batch.stream, shard: &lane.shard, lane: lane.number };
-        if deliver(&weak, &way, batch.records).await.is_none() {
+        let delivered = match rewinds {
+            None => deliver(&weak, &way(&mapping, &lane, &batch.stream, true), batch.records).await,
+            Some(after) => rewound(&weak, &mapping, &lane, batch, after).await,
+        };
+        if delivered.is_none() {
             break;
         }
     }
     lane
+}
+
+fn way<'a>(mapping: &'a Mapping, lane: &'a Lane, stream: &'a Stream, is_noted: bool) -> Way<'a> {
+    Way { mapping, stream, shard: &lane.shard, lane: lane.number, is_noted }
+}
+
+/// Delivers a batch, and somewhat later the one behind it, and loses where that was: both come again.
+async fn rewound(weak: &WeakEmbedded, mapping: &Mapping, lane: &Lane, batch: Batch, after: Duration) -> Option<()> {
+    let last = batch.records.last()?.number;
+    deliver(weak, &way(mapping, lane, &batch.stream, false), batch.records).await?;
+    tokio::time::sleep(after).await;
+    let next = look(&weak.upgrade()?, mapping, lane, Some(last)).await.ok()?;
+    match next {
+        Some(next) => deliver(weak, &way(mapping, lane, &next.stream, false), next.records).await,
+        None => Some(()),
+    }
 }
 
 /// The next records of a lane.
@@ -151,12 +171,14 @@ struct Batch {
     is_full: bool,
 }
 
-async fn look(embedded: &Embedded, mapping: &Mapping, lane: &Lane) -> Answer<Option<Batch>> {
+/// Behind a number, or behind what was noted of the lane.
+async fn look(embedded: &Embedded, mapping: &Mapping, lane: &Lane, behind: Option<i64>) -> Answer<Option<Batch>> {
     let (mapping, lane) = (mapping.clone(), lane.clone());
     let found = embedded.with_engine(move |engine| {
         let stream = streams::stream(engine, &mapping.source_arn)?;
         let position = positions::of_lane(engine, mapping.number, &lane.shard, lane.number)?;
-        let mut after = position.map_or(0, |position| position.after).max(horizon(engine) - 1);
+        let noted = position.map_or(0, |position| position.after);
+        let mut after = behind.unwrap_or(noted).max(horizon(engine) - 1);
         loop {
             let is_ours = |bucket: u32| bucket % mapping.lanes == lane.number;
             let seen = records::wanted_after(engine, &stream, &lane.shard, after, LOOKED_AT, is_ours)?;

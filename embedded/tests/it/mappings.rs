@@ -10,7 +10,7 @@ use aws_sdk_lambda::error::ProvideErrorMetadata;
 use aws_sdk_lambda::operation::create_event_source_mapping::builders::CreateEventSourceMappingFluentBuilder;
 use aws_sdk_lambda::types::{EventSourcePosition, FunctionResponseType};
 use aws_sdk_sqs::types::QueueAttributeName;
-use embedded::{Embedded, Function, FunctionError, Hazards, Misfortunes, Options};
+use embedded::{Befallen, Embedded, Function, FunctionError, Hazards, Misfortunes, Options};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -330,11 +330,12 @@ async fn messages_of_a_group_come_in_order_and_the_failed_ones_again() {
 /// Killed, lost, late and repeated invocations: each key's changes come at least once, and a first time in order.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_when_invocations_are() {
+    let mut met = [0; 6];
     for seed in 0..10 {
         let embedded = world();
         let arn = streamed(&embedded).await;
         let after = Duration::from_millis(1)..=Duration::from_secs(3);
-        let hazards = Hazards { killed: 0.2, lost: 0.2, late: 0.1, repeated: 0.1, after };
+        let hazards = Hazards { killed: 0.1, lost: 0.1, late: 0.1, repeated: 0.1, forked: 0.1, rewound: 0.1, after };
         let hazards = Misfortunes::new(seed, hazards);
         embedded.set_hazards(Some(hazards.clone()));
         let seen = function(&embedded, "Capture", |_| Ok(json!({})));
@@ -346,7 +347,8 @@ async fn nothing_is_lost_when_invocations_are() {
             sleep(Duration::from_secs(1)).await;
         }
         sleep(Duration::from_secs(3_600)).await;
-        assert!(hazards.met() > 0);
+        let Befallen { killed, lost, late, repeated, forked, rewound } = hazards.met();
+        met = [killed + met[0], lost + met[1], late + met[2], repeated + met[3], forked + met[4], rewound + met[5]];
         for (key, values) in by_key(&seen) {
             let mut first_times = Vec::new();
             for value in values {
@@ -357,6 +359,7 @@ async fn nothing_is_lost_when_invocations_are() {
             assert_eq!(first_times, (0..12).collect::<Vec<_>>(), "{key} of seed {seed}");
         }
     }
+    assert!(met.iter().all(|met| *met > 0), "{met:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -365,6 +365,12 @@ mod tests {
     fn what_is_not_at_work_or_too_late_is_not_in_step() {
         assert!(in_step().is_in_step());
         assert!(Sync { dead_letters: 1, ..in_step() }.is_in_step(), "they hold up the cut-over, not the run");
+        let failed = |it: Option<Mapping>| it.map(|it| Mapping { last_result: Some("PROBLEM: failed".into()), ..it });
+        assert!(
+            Sync { replay: failed(in_step().replay), ..in_step() }.is_in_step(),
+            "what it fails waits in the queue"
+        );
+        assert!(!Sync { capture: failed(in_step().capture), ..in_step() }.is_in_step());
         for behind in [
             Sync { oldest_unapplied_seconds: Some(IN_STEP_SECONDS + 1), ..in_step() },
             Sync { capture: None, ..in_step() },
