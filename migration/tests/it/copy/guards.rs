@@ -18,7 +18,7 @@ use super::whole::{LINES, TARGET, World};
 async fn what_capture_was_not_handed_yet_is_waited_for() {
     let (world, plan) = in_step(LINES).await;
     let after = Duration::from_secs(40)..=Duration::from_secs(40);
-    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, after };
+    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, forked: 0.0, rewound: 0.0, after };
     world.aws.set_hazards(Some(Misfortunes::new(1, late)));
     world.put(3, "last").await;
     world.delete(4).await;
