@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
 use crate::copy::{Images, check, quiet};
+use crate::cutover;
 use crate::definition::Target;
 use crate::error::{Error, Kind};
 use crate::export;
@@ -90,7 +91,10 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         Images::new(&plan, &services.functions)?;
     }
     match (&plan.definition.target, plan.job) {
-        (Some(target), Job::Migrate) => check::check(services, &plan, &table, target).await?,
+        (Some(target), Job::Migrate) => {
+            cutover::refuse_ended(&services.ledger, &plan.run).await?;
+            check::check(services, &plan, &table, target).await?;
+        }
         (Some(target), Job::Verify { .. }) => check::check_compared(services, &plan, &table, target).await?,
         (None, _) | (_, Job::Count) => {}
     }

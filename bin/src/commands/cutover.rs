@@ -60,11 +60,11 @@ async fn abort(copy: &Copy, args: &CutoverArgs) -> Result<Ended, CliError> {
     let (plan, services) = (&copy.plan, &copy.services);
     let run = &plan.run;
     let begun = cutover::read(&services.ledger, run).await?;
-    if let Some(cutover) = begun {
+    // Where giving up was broken off, it goes on.
+    if let Some(cutover) = begun.filter(|cutover| cutover.phase != Phase::GivenUp) {
         if cutover.phase >= Phase::EndingReplay {
-            let why = if cutover.phase == Phase::GivenUp { "was given up" } else { "is cut over" };
             return Err(CliError::usage(format!(
-                "run {run} {why}: there is nothing to take back; a way back is opened by --reverse"
+                "run {run} is cut over: there is nothing to take back; a way back is opened by --reverse"
             )));
         }
         cutover::take_back(services, run).await?;

@@ -125,6 +125,7 @@ fn is_off(mapping: &Option<Mapping>) -> bool {
 /// The bulk begins when that is so, and not before (R13).
 pub(crate) async fn start_capture(services: &Services, run: &RunId) -> Result<Waiting, Error> {
     control::heed_stop(&services.ledger, run).await?;
+    cutover::refuse_ended(&services.ledger, run).await?;
     let plan = services.plan(run).await?;
     let carrier = services.carrier()?;
     let now = (services.clock)();
@@ -169,6 +170,7 @@ async fn stream(services: &Services, run: &RunId, plan: &Plan) -> Result<Option<
 /// StartReplay: the queue calls replay. Refused before the bulk is over (R14).
 pub(crate) async fn start_replay(services: &Services, run: &RunId) -> Result<Waiting, Error> {
     control::heed_stop(&services.ledger, run).await?;
+    cutover::refuse_ended(&services.ledger, run).await?;
     let plan = services.plan(run).await?;
     let carrier = services.carrier()?;
     if books::course(&services.ledger, run).await?.bulk_over.is_none() {

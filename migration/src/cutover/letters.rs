@@ -83,8 +83,16 @@ pub async fn retry(services: &Services, run: &RunId, which: &Which) -> Result<Ve
 
 /// Takes letters out: what they tell is never applied. Gives them. Nobody knows any more that the two tables are the same.
 pub async fn drop_named(services: &Services, run: &RunId, which: &Which) -> Result<Vec<Letter>, Error> {
-    services.ledger.delete(run, Entry::Verified).await?;
-    take_out(services, run, |held| held.is_meant(which), async |_| Ok(())).await
+    take_out(
+        services,
+        run,
+        |held| held.is_meant(which),
+        async |held| match &held.change {
+            Some(change) => services.ledger.delete(&change.run, Entry::Verified).await,
+            None => services.ledger.delete(run, Entry::Verified).await,
+        },
+    )
+    .await
 }
 
 /// Empties the dead letters: the copy was given up. What else is in the queue is let go by whoever is handed it: a purge would

@@ -116,6 +116,17 @@ pub async fn is_carried(ledger: &Ledger, run: &RunId) -> Result<bool, Error> {
     Ok(course.replay.is_some() && !is_ending)
 }
 
+/// Refuses to carry a copy on whose replay was ended: its source stands still, and what it says would be written over what the
+/// application has written to the target since.
+pub(crate) async fn refuse_ended(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
+    match read(ledger, run).await? {
+        Some(cutover) if cutover.phase >= Phase::EndingReplay => Err(Error::invalid(format!(
+            "run {run} is cut over, or was given up: nothing of it is carried any more; run the migration anew"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Cuts over, or goes on with a cut-over that was begun. Refused where R17 doesn't hold, with everything that is in the way.
 pub async fn cut_over(services: &Services, run: &RunId, options: Options, mover: &dyn Mover) -> Result<Cutover, Error> {
     let seen = gate::look(services, run).await?;
@@ -178,7 +189,17 @@ pub async fn give_up(services: &Services, run: &RunId) -> Result<Cutover, Error>
     let seen = gate::look(services, run).await?;
     let now = (services.clock)();
     let cutover = Cutover { phase: Phase::GivenUp, over: Some(now), ..Cutover::beginning(now, false)? };
-    services.ledger.put(run, Entry::Cutover, &cutover).await?;
+    let is_given_up = match services.ledger.get_with_body::<Cutover>(run, Entry::Cutover).await? {
+        None => services.ledger.put_first(run, Entry::Cutover, &cutover).await?,
+        // Somebody who gave it up has died on the way: all of this may be done twice.
+        Some((found, body)) if found.phase == Phase::GivenUp => {
+            services.ledger.replace(run, Entry::Cutover, &body, &cutover).await?
+        }
+        Some(_) => false,
+    };
+    if !is_given_up {
+        return Err(lost(run));
+    }
     if seen.carries_changes() {
         switch::end_capture(services, run).await?;
         switch::end_replay(services, run, &seen.plan).await?;

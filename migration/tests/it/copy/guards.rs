@@ -3,11 +3,12 @@
 
 use std::time::Duration;
 
+use asl::interpret::MemoryObjects;
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use embedded::{Hazards, Misfortunes};
 use migration::cutover::{self, Options, Phase, Refusal};
 use migration::plan::{Plan, RunId};
-use migration::{Kind, Services};
+use migration::{Kind, Services, local};
 use tokio::time::sleep;
 
 use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, applied, in_step};
@@ -80,6 +81,35 @@ async fn of_two_who_cut_over_one_moves_the_application() {
     let moved = [&first, &second].map(|person| person.seen().contains(&"after".to_owned()));
     assert_eq!(moved, [false, true]);
     assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
+/// Its source stands still: what it says would be written over what the application has written to the target since.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_was_ended_is_not_carried_again() {
+    let (cut_over, given_up) = (in_step(LINES).await, in_step(LINES).await);
+    cutover::cut_over(&cut_over.0.services, &cut_over.1.run, ONE_WAY, &Person::default()).await.unwrap();
+    cutover::give_up(&given_up.0.services, &given_up.1.run).await.unwrap();
+    for (world, plan) in [cut_over, given_up] {
+        let services = world.services.clone();
+        let again = local::resume(services.clone(), &plan.run, MemoryObjects::new()).await;
+        let failure = again.map(|summary| summary.failure.map(|failure| failure.reason));
+        assert!(format!("{failure:?}").contains("nothing of it is carried any more"), "{failure:?}");
+        let lambda = &services.carrier.as_ref().unwrap().lambda;
+        let left = lambda.list_event_source_mappings().send().await.unwrap().event_source_mappings.unwrap_or_default();
+        assert!(left.iter().all(|mapping| mapping.state() == Some("Deleting")), "{left:?}");
+    }
+}
+
+/// One that was broken off goes on, and only one that wasn't cut over can be given up.
+#[tokio::test(start_paused = true)]
+async fn giving_up_goes_on_and_undoes_no_cut_over() {
+    let (world, plan) = in_step(LINES).await;
+    cutover::give_up(&world.services, &plan.run).await.unwrap();
+    assert_eq!(cutover::give_up(&world.services, &plan.run).await.unwrap().phase, Phase::GivenUp);
+    let (world, plan) = in_step(LINES).await;
+    let done = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
+    assert_eq!(cutover::give_up(&world.services, &plan.run).await.unwrap_err().kind(), Kind::Busy);
+    assert_eq!(cutover::read(&world.services.ledger, &plan.run).await.unwrap(), Some(done));
 }
 
 /// Found out later, it would hold the application up between the two tables.

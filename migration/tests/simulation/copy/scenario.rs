@@ -110,7 +110,7 @@ impl Scenario {
             export,
             counts_lag: Duration::from_secs(random.random_range(0..60)),
             // By bad luck alone no change comes a thousand times; one that can't be applied would come for ever.
-            receives: if has_twins || random.random_bool(0.4) { 3 } else { 1_000 },
+            receives: if has_twins || random.random_bool(0.4) { 2 } else { 1_000 },
             // The gate is closed to a target that differs.
             is_cut_over: random.random_bool(0.3) && !has_twins,
             misfortunes: OfInvocations { killed, lost, late, repeated, forked, rewound, after },
