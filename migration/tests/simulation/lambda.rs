@@ -1,7 +1,6 @@
 //! The functions as Lambda runs them: each invocation with services of its own, killed at any of its requests, out of
 //! time, delivered twice; and the process around all of them, which may die.
 
-use std::collections::HashMap;
 use std::ops::{AddAssign, RangeInclusive};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -45,19 +44,6 @@ pub(crate) struct Met {
     pub(crate) asked: u64,
     pub(crate) slow: u64,
     pub(crate) cut_over: u64,
-    pub(crate) retried: u64,
-    pub(crate) exported: u64,
-    pub(crate) unread: u64,
-    pub(crate) twins: u64,
-    pub(crate) splits: u64,
-    pub(crate) expired_items: u64,
-    pub(crate) refused: u64,
-    pub(crate) dropped: u64,
-    pub(crate) late: u64,
-    pub(crate) lost: u64,
-    pub(crate) repeated: u64,
-    pub(crate) forked: u64,
-    pub(crate) rewound: u64,
 }
 
 impl AddAssign for Met {
@@ -73,19 +59,6 @@ impl AddAssign for Met {
         self.asked += other.asked;
         self.slow += other.slow;
         self.cut_over += other.cut_over;
-        self.retried += other.retried;
-        self.exported += other.exported;
-        self.unread += other.unread;
-        self.twins += other.twins;
-        self.splits += other.splits;
-        self.expired_items += other.expired_items;
-        self.refused += other.refused;
-        self.dropped += other.dropped;
-        self.late += other.late;
-        self.lost += other.lost;
-        self.repeated += other.repeated;
-        self.forked += other.forked;
-        self.rewound += other.rewound;
     }
 }
 
@@ -105,14 +78,6 @@ struct State {
     met: Met,
     kills: Vec<AbortHandle>,
     weathers: Vec<Faults>,
-    /// Those whose last invocation has ended by itself: the next ones go on in them, as Lambda has it.
-    warm: HashMap<Task, Vec<Sandbox>>,
-}
-
-/// What an invocation works in.
-struct Sandbox {
-    services: Services,
-    faults: Faults,
 }
 
 /// What an invocation is in for.
@@ -126,8 +91,7 @@ struct Luck {
 impl Lambda {
     pub(crate) fn new(world: Arc<World>, traffic: Arc<Traffic>, weather: Weather, hazards: Hazards, seed: u64) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        let state =
-            State { random, met: Met::default(), kills: Vec::new(), weathers: Vec::new(), warm: HashMap::new() };
+        let state = State { random, met: Met::default(), kills: Vec::new(), weathers: Vec::new() };
         Self { world, traffic, weather, hazards, alive: TaskTracker::new(), state: Arc::new(Mutex::new(state)) }
     }
 
@@ -189,53 +153,39 @@ impl Lambda {
     }
 
     async fn invocation(&self, task: Task, payload: Value, luck: Luck) -> Result<Value, TaskFailure> {
+        let latency = if luck.is_slow { SLOW } else { self.weather.latency.clone() };
+        let faults = Faults::new(luck.seed, Weather { latency, ..self.weather.clone() });
+        if let Some((number, cut)) = luck.cut {
+            faults.cut_off_at(number, cut);
+        }
+        self.state.lock().unwrap().weathers.push(faults.clone());
         let guard = self.traffic.sabotage.and_then(Sabotage::of_copy);
         if let Some(answer) = guard.and_then(|guard| guard.instead_of(task)) {
             return Ok(answer);
         }
-        let sandbox = self.sandbox(task, &luck);
-        let Sandbox { services, faults } = &sandbox;
+        let services = self.services(task, &faults);
         let deadline = Instant::now() + luck.time;
         if let Some(before) = guard.and_then(|guard| guard.ahead_of(task)) {
-            while before.run(services, payload.clone(), None).await.is_ok_and(|answer| answer["ready"] != true) {
+            while before.run(&services, payload.clone(), None).await.is_ok_and(|answer| answer["ready"] != true) {
                 tokio::time::sleep(Duration::from_secs(5)).await;
             }
         }
-        let answer = tokio::select! {
+        tokio::select! {
             biased;
-            answer = task.run(services, payload, Some(deadline)) => answer.map_err(|error| {
+            answer = task.run(&services, payload, Some(deadline)) => answer.map_err(|error| {
                 let name = error.kind().name();
                 let cause = json!({ "errorType": name, "errorMessage": error.to_string() });
                 TaskFailure::new(name, cause.to_string())
             }),
             () = faults.cut_off() => {
                 self.state.lock().unwrap().met.killed += 1;
-                return Err(TaskFailure::new("Lambda.Unknown", "the sandbox was killed"));
+                Err(TaskFailure::new("Lambda.Unknown", "the sandbox was killed"))
             }
             () = tokio::time::sleep_until(deadline) => {
                 self.state.lock().unwrap().met.timed_out += 1;
-                return Err(TaskFailure::new("Sandbox.Timedout", "the sandbox's time is up"));
+                Err(TaskFailure::new("Sandbox.Timedout", "the sandbox's time is up"))
             }
-        };
-        self.state.lock().unwrap().warm.entry(task).or_default().push(sandbox);
-        answer
-    }
-
-    /// One that is warm, where there is one.
-    fn sandbox(&self, task: Task, luck: &Luck) -> Sandbox {
-        let latency = if luck.is_slow { SLOW } else { self.weather.latency.clone() };
-        let weather = Weather { latency, ..self.weather.clone() };
-        let warm = self.state.lock().unwrap().warm.get_mut(&task).and_then(Vec::pop);
-        let sandbox = warm.unwrap_or_else(|| {
-            let faults = Faults::new(luck.seed, weather.clone());
-            self.state.lock().unwrap().weathers.push(faults.clone());
-            Sandbox { services: self.services(task, &faults), faults }
-        });
-        sandbox.faults.renew(luck.seed, weather);
-        if let Some((number, cut)) = luck.cut {
-            sandbox.faults.cut_off_at(number, cut);
         }
-        sandbox
     }
 
     /// What an invocation works with; its requests count as those of `task`.

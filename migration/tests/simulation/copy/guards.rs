@@ -30,12 +30,10 @@ pub(crate) enum Guard {
     Refusals,
     /// An image is put wherever it belongs, and deleted whosever it is.
     Origins,
-    /// Nobody waits until the target is in step before the two tables are compared.
-    InStep,
 }
 
 impl Guard {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::CaptureFirst,
         Self::Groups,
         Self::EventIds,
@@ -44,24 +42,21 @@ impl Guard {
         Self::Reports,
         Self::Refusals,
         Self::Origins,
-        Self::InStep,
     ];
 
     /// The promises that nobody can keep without the guard: each of them has to be found broken.
     pub(crate) fn breaks(self) -> &'static [Promise] {
         match self {
             Self::Removes | Self::OldPlaces => &[Promise::Ghosts],
-            Self::Origins => &[Promise::Images, Promise::Books],
-            Self::InStep => &[Promise::Ends],
+            Self::Origins => &[Promise::Images],
             _ => &[Promise::Images, Promise::Ghosts],
         }
     }
 
     /// What a task answers that isn't run at all.
     pub(crate) fn instead_of(self, task: Task) -> Option<Value> {
-        let is_left_out =
-            matches!((self, task), (Self::CaptureFirst, Task::StartCapture) | (Self::InStep, Task::CheckSync));
-        is_left_out.then(|| json!({ "ready": true, "wait_seconds": 1 }))
+        let is_put_off = self == Self::CaptureFirst && task == Task::StartCapture;
+        is_put_off.then(|| json!({ "ready": true, "wait_seconds": 1 }))
     }
 
     /// The task that is run before another, and wasn't when its time was.
@@ -106,25 +101,22 @@ impl Guard {
     }
 
     /// What it makes of an answer; nothing where it leaves it.
-    pub(crate) fn after(self, passage: &Passage<'_>, answer: &HttpResponse) -> Option<Value> {
-        let is_of_messages = self == Self::Refusals && passage.operation == "SendMessageBatch";
-        is_of_messages.then(|| all_taken(answer)).flatten()
+    pub(crate) fn after(self, operation: &str, answer: &HttpResponse) -> Option<Value> {
+        if self != Self::Refusals || operation != "SendMessageBatch" {
+            return None;
+        }
+        let mut body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
+        let failed = body["Failed"].as_array_mut()?;
+        let taken: Vec<Value> = failed
+            .drain(..)
+            .map(|entry| json!({ "Id": entry["Id"], "MessageId": "none", "MD5OfMessageBody": "" }))
+            .collect();
+        body["Successful"].as_array_mut()?.extend(taken);
+        Some(body)
     }
 
     /// What it makes of a function's answer to its mapping.
     pub(crate) fn answer(self, answer: Result<Value, FunctionError>) -> Result<Value, FunctionError> {
         if self == Self::Reports { Ok(json!({})) } else { answer }
     }
-}
-
-/// An answer to a batch of messages that says that all of them were taken.
-fn all_taken(answer: &HttpResponse) -> Option<Value> {
-    let mut body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
-    let failed = body["Failed"].as_array_mut()?;
-    let taken: Vec<Value> = failed
-        .drain(..)
-        .map(|entry| json!({ "Id": entry["Id"], "MessageId": "none", "MD5OfMessageBody": "" }))
-        .collect();
-    body["Successful"].as_array_mut()?.extend(taken);
-    Some(body)
 }
