@@ -16,7 +16,7 @@ use crate::segment::Checkpoint;
 use crate::services::Services;
 use crate::table::Table;
 use crate::transform::{Run, Transform};
-use crate::verify;
+use crate::{summary, verify};
 
 /// The input of tasks that need nothing but the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ pub struct Prepared {
 /// The steps of a copy's document that a run takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CopySteps {
-    /// Whether items are carried at all; verifying and counting are jobs of their own.
+    /// Whether the bulk is to be ended, and changes to be applied from then on: verifying and counting are jobs of their own.
     pub copying: bool,
     /// Whether the target may have to be created.
     pub make_target: bool,
@@ -120,30 +120,38 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
     })
 }
 
-/// The steps of a copy that are left: a bulk that was over stays over, as changes may have been applied since (R14).
+/// The steps of a copy that are left: a bulk that was over stays over, as changes may have been applied since (R14). One that
+/// wasn't read to its end isn't ended by a retry of its failed items: whoever resumes it reads the rest.
 async fn steps_of_copy(services: &Services, plan: &Plan, target: &Target) -> Result<CopySteps, Error> {
-    let copying = plan.job == Job::Migrate;
-    let is_bulk_left = target.carry.has_bulk()
-        && (plan.scope == Scope::FailedItems || !quiet::is_bulk_over(services, &plan.run).await?);
-    let verify = plan.job != Job::Count;
+    let migrates = plan.job == Job::Migrate;
+    let is_bulk_over = quiet::is_bulk_over(&services.ledger, &plan.run).await?;
+    let is_retry = plan.scope == Scope::FailedItems;
+    let is_bulk_left = target.carry.has_bulk() && (is_retry || !is_bulk_over);
+    let is_cut_short = is_retry && is_bulk_left && !is_bulk_over && {
+        let so_far = summary::of_plan(&services.ledger, plan).await?;
+        so_far.segments_done < so_far.segments
+    };
+    let verify = plan.job != Job::Count && !is_cut_short;
     Ok(CopySteps {
-        copying,
-        make_target: copying && target.create,
-        changes: copying && target.carry.has_changes(),
-        bulk: plan.job == Job::Count || copying && is_bulk_left,
+        copying: migrates && !is_cut_short,
+        make_target: migrates && target.create,
+        changes: migrates && target.carry.has_changes(),
+        bulk: plan.job == Job::Count || migrates && is_bulk_left,
         export: plan.reads_export() && plan.scope == Scope::Segments,
         verify,
         verify_children: if verify { plan.shuffled_verify_children() } else { Vec::new() },
     })
 }
 
-/// Writes the plan. Of the attempt before, the checkpoints stay, and how it ended goes: its report and its error.
+/// Writes the plan. Of the attempt before, the checkpoints stay, and how it ended goes: its report, its error, and what it found
+/// when it compared.
 async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
     if plan.attempt == 1 {
         return ledger.put_first(&plan.run, Entry::Plan, plan).await.map(drop);
     }
     ledger.put(&plan.run, Entry::Plan, plan).await?;
     ledger.delete(&plan.run, Entry::Report).await?;
+    ledger.delete(&plan.run, Entry::Verified).await?;
     ledger.delete(&plan.run, Entry::WorkerError).await
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::patience::{Meter, patiently};
-use crate::plan::RunId;
+use crate::plan::{Plan, RunId};
 
 /// How a copy is carried.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Course {
     /// Whether the copy has switched the source's stream on: whoever ends it switches it off again.
     #[serde(skip_serializing_if = "is_false")]
     pub stream_enabled_by_us: bool,
+    /// The stream that is captured, by its ARN: one that is switched off and on again is another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stream: Option<String>,
     /// The mapping from the stream to capture, by its id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capture: Option<String>,
@@ -47,6 +50,22 @@ pub struct Course {
 
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+impl Course {
+    /// Refuses a stream that isn't the one that was captured from the beginning: of what was changed in between nobody knows.
+    pub(crate) fn check_stream(&self, arn: &str, plan: &Plan) -> Result<(), Error> {
+        match &self.stream {
+            Some(known) if known != arn => Err(Error::invalid(format!(
+                "expected the stream of table {} that run {run} has captured, found another: it was switched off and on again, \
+                 and what was changed in between is carried by nobody; end the copy with `run cutover {run} --abort`, and run \
+                 the migration anew",
+                plan.definition.source.table,
+                run = plan.run,
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How a run's copy is carried; nothing yet where it has begun nothing.

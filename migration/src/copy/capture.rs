@@ -18,10 +18,10 @@ use tokio::time::Instant;
 use super::change::{Change, What};
 use super::current::{self, Current};
 use super::image::Images;
-use super::message;
 use super::notes::Lot;
 use super::queue::{Outgoing, send_batch};
 use super::way::is_time_left;
+use super::{expiry, message};
 use crate::error::{Error, Kind};
 use crate::item::Item;
 use crate::item::json::{item_from_json, item_to_json};
@@ -46,12 +46,23 @@ struct Event {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Record {
     #[serde(rename = "eventID")]
     id: String,
     #[serde(rename = "eventName")]
     name: String,
+    /// Who has made the change, where that was DynamoDB.
+    #[serde(default)]
+    user_identity: Option<Identity>,
     dynamodb: Stream,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Identity {
+    #[serde(default)]
+    principal_id: String,
 }
 
 #[derive(Deserialize)]
@@ -123,9 +134,13 @@ async fn outgoing(
     at: usize,
     record: &Record,
 ) -> Result<Option<Captured>, Error> {
-    let changed = changed(record)?;
+    // One that doesn't say when it was made is carried.
+    let changed = changed(record)?.unwrap_or_else(services.clock);
     // Half a second either way: the stream tells whole ones.
     if current.changes_from.is_some_and(|from| changed + SignedDuration::from_secs(1) < from) {
+        return Ok(None);
+    }
+    if is_expiry(record) && current.expiries_until.is_some_and(|until| changed > until) {
         return Ok(None);
     }
     let (old, new) = both_images(record)?;
@@ -154,9 +169,15 @@ async fn outgoing(
     Ok(Some(Captured { at, group, changed, message }))
 }
 
-fn changed(record: &Record) -> Result<Timestamp, Error> {
-    let seconds = record.dynamodb.approximate_creation_date_time.unwrap_or_default();
+/// A delete by time to live (developer guide, "DynamoDB Streams and Time to Live").
+fn is_expiry(record: &Record) -> bool {
+    record.user_identity.as_ref().is_some_and(|identity| identity.principal_id == expiry::PRINCIPAL)
+}
+
+fn changed(record: &Record) -> Result<Option<Timestamp>, Error> {
+    let Some(seconds) = record.dynamodb.approximate_creation_date_time else { return Ok(None) };
     Timestamp::from_millisecond((seconds * 1e3) as i64)
+        .map(Some)
         .map_err(|_| Error::invalid("expected the time of a stream record in seconds since 1970, found another"))
 }
 

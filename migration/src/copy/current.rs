@@ -16,6 +16,10 @@ pub struct Current {
     /// Changes from before this moment are in what the bulk reads, and need no replay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changes_from: Option<Timestamp>,
+    /// Deletes by time to live from after this moment need no replay either: the copy is being cut over, and its target deletes
+    /// what has expired by itself. There may be no end of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiries_until: Option<Timestamp>,
 }
 
 /// The copy that is going on, if one is.
@@ -39,6 +43,16 @@ pub(crate) async fn hand_over(ledger: &Ledger, run: &RunId, next: &Current) -> R
             Ok(true)
         }
         _ => take(ledger, next).await,
+    }
+}
+
+/// Has the deletes by time to live carried that were made until then, or all, as long as the copy of `run` is the one that goes on.
+pub(crate) async fn carry_expiries(ledger: &Ledger, run: &RunId, until: Option<Timestamp>) -> Result<(), Error> {
+    match read(ledger).await? {
+        Some(current) if current.run == *run && current.expiries_until != until => {
+            ledger.put(&holder(), Entry::Current, &Current { expiries_until: until, ..current }).await
+        }
+        _ => Ok(()),
     }
 }
 

@@ -149,10 +149,20 @@ pub(crate) async fn look(lambda: &Client, id: &str) -> Result<Option<Mapping>, E
 
 /// The mapping between the two, if there is one.
 async fn find(lambda: &Client, function: &str, caller_arn: &str) -> Result<Option<Mapping>, Error> {
-    let list = lambda.list_event_source_mappings().function_name(function).event_source_arn(caller_arn);
+    Ok(list(lambda, function, Some(caller_arn)).await?.into_iter().next())
+}
+
+/// Whatever calls a function.
+pub(crate) async fn of_function(lambda: &Client, function: &str) -> Result<Vec<Mapping>, Error> {
+    patiently(&Meter::default(), async || list(lambda, function, None).await).await
+}
+
+async fn list(lambda: &Client, function: &str, caller_arn: Option<&str>) -> Result<Vec<Mapping>, Error> {
+    let list = lambda.list_event_source_mappings().function_name(function);
+    let list = list.set_event_source_arn(caller_arn.map(str::to_owned));
     let found = list.send().await.map_err(|error| Error::from_control_plane("ListEventSourceMappings", error))?;
     let left = found.event_source_mappings().iter().filter(|mapping| mapping.state() != Some("Deleting"));
-    Ok(left.filter_map(Mapping::of).next())
+    Ok(left.filter_map(Mapping::of).collect())
 }
 
 async fn switch(lambda: &Client, id: &str, on: bool) -> Result<Mapping, Error> {

@@ -14,7 +14,7 @@ use super::books;
 use crate::control;
 use crate::error::{Error, Kind};
 use crate::export;
-use crate::ledger::Entry;
+use crate::ledger::{Entry, Ledger};
 use crate::plan::{Engine, RunId};
 use crate::services::Services;
 
@@ -72,7 +72,7 @@ pub(crate) async fn register(
     let left = SignedDuration::try_from(left).map_err(|error| Error::invalid(error.to_string()))?;
     let registered = Registered(Entry::Worker(number));
     services.ledger.put(run, registered.0, &Alive { until: (services.clock)() + left }).await?;
-    if services.ledger.get::<Over>(run, Entry::BulkOver).await?.is_none() {
+    if !is_bulk_over(&services.ledger, run).await? {
         return Ok(Some(registered));
     }
     unregister(services, run, registered).await?;
@@ -107,6 +107,6 @@ pub(crate) async fn end_bulk(services: &Services, run: &RunId) -> Result<Waiting
 }
 
 /// Whether the bulk of a run's copy is over.
-pub(crate) async fn is_bulk_over(services: &Services, run: &RunId) -> Result<bool, Error> {
-    Ok(services.ledger.get::<Over>(run, Entry::BulkOver).await?.is_some())
+pub(crate) async fn is_bulk_over(ledger: &Ledger, run: &RunId) -> Result<bool, Error> {
+    Ok(ledger.get::<Over>(run, Entry::BulkOver).await?.is_some())
 }

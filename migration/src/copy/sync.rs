@@ -25,6 +25,8 @@ use crate::table::Table;
 const LOOK_SECONDS: u32 = 5;
 /// Between two looks at a backlog, at most.
 const LONGEST_WAIT_SECONDS: u32 = 300;
+/// Looks in as long a time as has been waited already.
+const LOOKS_IN_A_WAIT: u64 = 60;
 /// What replay applies in a second where nobody has measured it: below what one worker does.
 const APPLIED_A_SECOND: u64 = 100;
 /// Changes from so long before the bulk began are in what it reads, whatever clocks and late records say.
@@ -130,10 +132,11 @@ pub(crate) async fn start_capture(services: &Services, run: &RunId) -> Result<Wa
     let carrier = services.carrier()?;
     let now = (services.clock)();
     let changes_from = (carry(&plan) == Carry::BulkAndChanges).then(|| now - BEFORE_BULK);
-    if !current::take(&services.ledger, &Current { run: run.clone(), changes_from }).await? {
+    if !current::take(&services.ledger, &Current { run: run.clone(), changes_from, expiries_until: None }).await? {
         return Err(taken(current::read(&services.ledger).await?));
     }
     let Some(stream) = stream(services, run, &plan).await? else { return Ok(Waiting::seconds(LOOK_SECONDS)) };
+    books::course(&services.ledger, run).await?.check_stream(&stream, &plan)?;
     let mapping =
         mapping::switch_on(&carrier.lambda, &carrier.wiring.capture_function, Caller::Stream(&stream)).await?;
     let is_enabled = mapping.is_enabled();
@@ -141,6 +144,7 @@ pub(crate) async fn start_capture(services: &Services, run: &RunId) -> Result<Wa
         course.capture = Some(mapping.id.clone());
         if is_enabled {
             course.bulk_from.get_or_insert(now);
+            course.stream.get_or_insert_with(|| stream.clone());
         }
     })
     .await?;
@@ -190,7 +194,12 @@ pub(crate) async fn come_up(services: &Services, run: &RunId) -> Result<Waiting,
     control::heed_stop(&services.ledger, run).await?;
     let sync = check(services, run).await?;
     if !sync.is_in_step() {
-        let wait_seconds = u32::try_from(sync.backlog() / APPLIED_A_SECOND).unwrap_or(LONGEST_WAIT_SECONDS);
+        let backlog_seconds = sync.backlog() / APPLIED_A_SECOND;
+        // Where it is held up otherwise, the longer it lasts the later: looks are events of the execution.
+        let bulk_over = books::course(&services.ledger, run).await?.bulk_over;
+        let waited_seconds = bulk_over.map_or(0, |over| seconds_between(over, (services.clock)()).unsigned_abs());
+        let wait_seconds = backlog_seconds.max(waited_seconds / LOOKS_IN_A_WAIT);
+        let wait_seconds = u32::try_from(wait_seconds).unwrap_or(LONGEST_WAIT_SECONDS);
         return Ok(Waiting::seconds(wait_seconds.clamp(LOOK_SECONDS, LONGEST_WAIT_SECONDS)));
     }
     let now = (services.clock)();

@@ -145,6 +145,14 @@ pub async fn let_expire(services: &Services, run: &RunId) -> Result<Option<Strin
     Ok(Some(attribute))
 }
 
+/// The attribute that the target of a run's copy deletes items by, once it is cut over.
+pub(crate) async fn expiry_after(services: &Services, plan: &Plan) -> Result<Option<String>, Error> {
+    match books::course(&services.ledger, &plan.run).await?.expiry {
+        None => expiry(services.target_of(plan), wanted(plan)?.0.table.as_str()).await,
+        found => Ok(found),
+    }
+}
+
 /// The attribute that a table's items expire by, where they do.
 pub(crate) async fn expiry(client: &Client, name: &str) -> Result<Option<String>, Error> {
     let described = patiently(&Meter::default(), async || {

@@ -2,7 +2,7 @@
 //! them. Either way each is sent until it is answered, and what it met is counted.
 
 use aws_sdk_dynamodb::types::ConsumedCapacity;
-use tokio::time::{Duration, Instant};
+use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::error::{Error, Kind};
 use crate::pace::{Direction, Pace};
@@ -42,7 +42,7 @@ impl Way<'_> {
         };
         loop {
             is_time_left(*deadline)?;
-            match patiently(meter, &attempt).await {
+            match before(*deadline, patiently(meter, &attempt)).await {
                 Err(error) if error.kind().is_transient() && deadline.is_some() => {}
                 answer => return answer,
             }
@@ -58,12 +58,22 @@ impl Way<'_> {
     }
 }
 
+/// The answer, if it comes as long as there is time: one that patience waits for may take longer than the function has.
+async fn before<T>(deadline: Option<Instant>, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    match deadline.and_then(|deadline| deadline.checked_sub(MARGIN)) {
+        Some(end) => timeout_at(end, answer).await.unwrap_or_else(|_| Err(time_is_up())),
+        None => answer.await,
+    }
+}
+
 /// An error where nothing more shall be begun.
 pub(crate) fn is_time_left(deadline: Option<Instant>) -> Result<(), Error> {
     match deadline {
-        Some(deadline) if Instant::now() + MARGIN >= deadline => {
-            Err(Error::new(Kind::Interrupted, "the function's time is up"))
-        }
+        Some(deadline) if Instant::now() + MARGIN >= deadline => Err(time_is_up()),
         _ => Ok(()),
     }
+}
+
+fn time_is_up() -> Error {
+    Error::new(Kind::Interrupted, "the function's time is up")
 }

@@ -4,8 +4,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp, Unit};
-use tokio::time::sleep;
+use jiff::{Timestamp, Unit};
 
 use super::switch;
 use crate::copy::books;
@@ -16,9 +15,6 @@ use crate::plan::{Plan, RunId};
 use crate::services::Services;
 use crate::table::Table;
 
-/// A stream tells the time of a change to the second, and clocks differ a little.
-const APART: SignedDuration = SignedDuration::from_secs(2);
-
 /// Refuses a target whose stream is none that can be carried: found later, it would hold the application up between the two.
 pub(super) async fn check(services: &Services, plan: &Plan) -> Result<(), Error> {
     let Some(target) = &plan.definition.target else { return Ok(()) };
@@ -26,20 +22,20 @@ pub(super) async fn check(services: &Services, plan: &Plan) -> Result<(), Error>
     table.stream.as_ref().map_or(Ok(()), |stream| stream.check(&table.name))
 }
 
-/// Begins it, and gives its run. Replay has ended, and the application doesn't write to the target yet.
-pub(super) async fn begin(services: &Services, plan: &Plan) -> Result<RunId, Error> {
+/// Begins it, and gives its run. Replay has ended, and the application doesn't write to the target yet; nothing was written there
+/// for as long as it had to be quiet. In the middle of that lies the moment from which on changes are carried: this clock may differ
+/// from the stream's.
+pub(super) async fn begin(services: &Services, plan: &Plan, quiet: Duration) -> Result<RunId, Error> {
     let turned = turned(plan, (services.clock)())?;
     let (ledger, run) = (&services.ledger, turned.run.clone());
     ledger.put_first(&run, Entry::Plan, &turned).await?;
     let moment = match current::read(ledger).await? {
         // Somebody died in the middle of this.
-        Some(Current { run: found, changes_from: Some(moment) }) if found == run => moment,
-        _ => whole_second((services.clock)() + APART)?,
+        Some(Current { run: found, changes_from: Some(moment), .. }) if found == run => moment,
+        _ => whole_second((services.clock)() - quiet)?,
     };
-    while (services.clock)() < moment {
-        sleep(Duration::from_millis(100)).await;
-    }
-    if !current::hand_over(ledger, &plan.run, &Current { run: run.clone(), changes_from: Some(moment) }).await? {
+    let next = Current { run: run.clone(), changes_from: Some(moment), expiries_until: None };
+    if !current::hand_over(ledger, &plan.run, &next).await? {
         return Err(Error::new(
             Kind::Busy,
             "another copy is carried on this stack; the way back can't begin beside it",
@@ -74,6 +70,6 @@ fn turned(plan: &Plan, now: Timestamp) -> Result<Plan, Error> {
 }
 
 fn whole_second(time: Timestamp) -> Result<Timestamp, Error> {
-    let rounded = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Ceil);
+    let rounded = jiff::TimestampRound::new().smallest(Unit::Second).mode(jiff::RoundMode::Floor);
     time.round(rounded).map_err(|error| Error::invalid(error.to_string()))
 }

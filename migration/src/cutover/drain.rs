@@ -83,7 +83,7 @@ fn too_late(seconds: u64, is_quiet: bool, unapplied: usize) -> String {
         ),
         false => format!(
             "expected the source to be quiet within {seconds} s, found that changes still come: stop the application's \
-             writes first, for example with --before"
+             writes first, for example with --before, and where items expire whose copies don't, time to live"
         ),
     }
 }

@@ -1,5 +1,7 @@
 //! The gate of a cut-over (R17): what has to be true, and for each thing that isn't what to do. Pure, apart from looking.
 
+use jiff::Timestamp;
+
 use super::Cutover;
 use crate::copy::books::{self, Course};
 use crate::copy::sync::{self, Alarm, Sync};
@@ -8,7 +10,10 @@ use crate::error::{Error, Kind};
 use crate::plan::{Plan, RunId};
 use crate::services::Services;
 use crate::summary::{self, Status, Summary};
-use crate::verify::{self, Verified};
+use crate::verify::{self, Found, Verified};
+
+/// A stream keeps its records for so long.
+const FRESH_HOURS: i64 = 24;
 
 /// A copy at one moment.
 #[derive(Debug, Clone)]
@@ -25,6 +30,8 @@ pub struct Look {
     pub summary: Option<Summary>,
     /// Its cut-over, if it has begun.
     pub cutover: Option<Cutover>,
+    /// When this was seen.
+    pub at: Timestamp,
 }
 
 impl Look {
@@ -44,6 +51,7 @@ pub async fn look(services: &Services, run: &RunId) -> Result<Look, Error> {
         verified: verify::verified(&services.ledger, run).await?,
         summary: summary::read(&services.ledger, run).await?,
         cutover: super::read(&services.ledger, run).await?,
+        at: (services.clock)(),
         plan,
     })
 }
@@ -68,8 +76,14 @@ pub enum Refusal {
     DeadLetters(u64),
     /// What carries changes isn't at work.
     Broken(&'static str),
+    /// An attempt of the run is under way, or was cut off.
+    UnderWay,
     /// Nobody has compared the two tables since the bulk was over.
     Unverified,
+    /// They were compared so many hours ago.
+    Outdated(i64),
+    /// More items of the source than are tolerated have no image: so many, of so many.
+    Unmigratable(u64, u64),
     /// They differed when they were compared last, in so many items.
     Differing(u64),
     /// There is no way back from an item of the target to one of the source.
@@ -109,6 +123,19 @@ impl Refusal {
                     "expected the two tables to be compared since the bulk, found that nobody has: `run verify {run}`"
                 )
             }
+            Self::UnderWay => {
+                format!(
+                    "expected run {run} to have ended, found that it hasn't: wait for it, or go on with it by `run resume {run}`"
+                )
+            }
+            Self::Outdated(hours) => format!(
+                "expected the two tables to be compared within the last {FRESH_HOURS} h, found that it is {hours} h ago: \
+                 `run verify {run}`"
+            ),
+            Self::Unmigratable(items, of) => format!(
+                "expected no more items without an image than are tolerated, found {items} of {of} that the transform fails \
+                 on: `run failures {run}` lists them, `run retry {run}` takes them up with a migration that was mended"
+            ),
             Self::Differing(items) => format!(
                 "expected the two tables to be the same, found that {items} items differed: `run differences {run}` lists \
                  them, `run verify {run} --repair` sets them right; then `run verify {run}`"
@@ -140,6 +167,10 @@ pub fn refusals(seen: &Look, reverse: bool) -> Vec<Refusal> {
             refusals.push(Refusal::NotInStep);
         }
         None => {}
+    }
+    // A way back has no execution of its own.
+    if seen.summary.is_none() && !seen.plan.is_back() {
+        refusals.push(Refusal::UnderWay);
     }
     refusals.extend(of_verified(seen));
     let way_back = || seen.plan.target_key.as_ref().and_then(|key| seen.plan.definition.reversed(&seen.plan.key, key));
@@ -185,13 +216,23 @@ fn behind(sync: &Sync) -> Vec<Refusal> {
     refusals
 }
 
-/// A comparison from before the bulk was over says nothing.
+/// A comparison from before the bulk was over says nothing, and an old one little: what capture hasn't read for as long as a
+/// stream keeps its records is lost, and only comparing tells.
 fn of_verified(seen: &Look) -> Option<Refusal> {
     let Some(verified) = &seen.verified else { return Some(Refusal::Unverified) };
     if seen.course.bulk_over.is_some_and(|bulk_over| verified.at < bulk_over) {
         return Some(Refusal::Unverified);
     }
-    (!verified.clean).then(|| Refusal::Differing(verified.found.differences()))
+    let hours = seen.at.duration_since(verified.at).as_hours();
+    if hours >= FRESH_HOURS {
+        return Some(Refusal::Outdated(hours));
+    }
+    if !verified.clean {
+        return Some(Refusal::Differing(verified.found.differences()));
+    }
+    let Found { unmigratable, source_items, .. } = verified.found;
+    let is_borne = seen.plan.definition.tolerated_failures.bears(unmigratable, source_items);
+    (!is_borne).then_some(Refusal::Unmigratable(unmigratable, source_items))
 }
 
 /// An error with everything that is in the way of beginning.

@@ -135,29 +135,18 @@ pub async fn cut_over(services: &Services, run: &RunId, options: Options, mover:
     let carries = seen.carries_changes();
     if let Some(mut tail) = tail {
         let patience = Patience { quiet: quiet(&seen), within: options.within };
-        if steps.claim.cutover.phase == Phase::Draining {
-            steps.drain(patience, &mut tail).await?;
-        }
-        steps.enter(Phase::EndingCapture).await?;
-        switch::end_capture(services, run).await?;
-        if let Err(lost) = steps.claim.keep(services, run).await {
-            // Whoever took it back meanwhile has found capture on.
-            if read(&services.ledger, run).await?.is_none_or(|cutover| cutover.phase == Phase::TakingBack) {
-                switch::begin(services, run).await?;
-            }
-            return Err(lost);
-        }
-        // What came in between the last look and the end of capture.
-        drain::until_quiet(services, run, patience, mover, &mut tail).await?;
+        steps.drain(patience, &mut tail).await?;
     }
-    if carries && steps.claim.cutover.phase <= Phase::EndingReplay {
-        steps.enter(Phase::EndingReplay).await?;
-        switch::end_replay(services, run, &seen.plan).await?;
+    if steps.claim.cutover.phase <= Phase::EndingReplay {
+        if carries {
+            steps.enter(Phase::EndingReplay).await?;
+            switch::end_replay(services, run, &seen.plan).await?;
+        }
         steps.claim.cutover.expiry = table::let_expire(services, run).await?;
     }
     if steps.claim.cutover.reverse && steps.claim.cutover.phase <= Phase::TurningRound {
         steps.enter(Phase::TurningRound).await?;
-        steps.claim.cutover.back = Some(back::begin(services, &seen.plan).await?);
+        steps.claim.cutover.back = Some(back::begin(services, &seen.plan, quiet(&seen)).await?);
     }
     steps.enter(Phase::Moving).await?;
     mover.after().await?;
@@ -177,7 +166,7 @@ pub async fn take_back(services: &Services, run: &RunId) -> Result<Cutover, Erro
     // From here on whoever was at it can go no further.
     Claim::take(services, run, Cutover { phase: Phase::TakingBack, ..cutover.clone() }, &body).await?;
     if gate::look(services, run).await?.carries_changes() {
-        switch::begin(services, run).await?;
+        back_on(services, run).await?;
     }
     services.ledger.delete(run, Entry::Cutover).await?;
     Ok(cutover)
@@ -201,6 +190,7 @@ pub async fn give_up(services: &Services, run: &RunId) -> Result<Cutover, Error>
         return Err(lost(run));
     }
     if seen.carries_changes() {
+        switch::remove_unnoted(services, run).await?;
         switch::end_capture(services, run).await?;
         switch::end_replay(services, run, &seen.plan).await?;
         letters::let_go(services, run).await?;
@@ -296,21 +286,50 @@ impl Steps<'_> {
         Ok(())
     }
 
-    /// Waits for what was written last, and asks the gate once more. Where it doesn't come, the cut-over was none.
+    /// Carries what was written last, and ends capture. Where that can't be done the cut-over was none, and changes are carried on.
     async fn drain(&mut self, patience: Patience, tail: &mut Tail<'_>) -> Result<(), Error> {
-        self.mover.enters(Phase::Draining);
         let (services, run) = (self.services, self.run);
-        let drained = drain::until_quiet(services, run, patience, self.mover, tail).await;
-        let checked = match drained {
-            Ok(()) => gate::look(services, run).await.and_then(|seen| gate::check_drained(&seen)),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = checked {
-            self.claim.keep(services, run).await?;
-            services.ledger.delete(run, Entry::Cutover).await?;
-            let what = "the cut-over was not begun, and changes are carried on; whoever stopped the application starts it again";
-            return Err(error.while_doing(what));
+        let Err(error) = self.end_capture(patience, tail).await else { return Ok(()) };
+        self.claim.keep(services, run).await?;
+        match self.claim.cutover.phase {
+            Phase::Draining => current::carry_expiries(&services.ledger, run, None).await?,
+            _ => back_on(services, run).await?,
         }
-        Ok(())
+        services.ledger.delete(run, Entry::Cutover).await?;
+        let what =
+            "the cut-over was not begun, and changes are carried on; whoever stopped the application starts it again";
+        Err(error.while_doing(what))
     }
+
+    /// Waits for what was written last, asks the gate once more, and ends capture.
+    async fn end_capture(&mut self, patience: Patience, tail: &mut Tail<'_>) -> Result<(), Error> {
+        let (services, run) = (self.services, self.run);
+        // Whoever died when capture had ended doesn't know what came in between.
+        if self.claim.cutover.phase == Phase::EndingCapture {
+            switch::begin(services, run).await?;
+        }
+        self.enter(Phase::Draining).await?;
+        if tail.expiry().is_some() {
+            current::carry_expiries(&services.ledger, run, Some(self.claim.cutover.began)).await?;
+        }
+        drain::until_quiet(services, run, patience, self.mover, tail).await?;
+        gate::check_drained(&gate::look(services, run).await?)?;
+        self.enter(Phase::EndingCapture).await?;
+        switch::end_capture(services, run).await?;
+        if let Err(lost) = self.claim.keep(services, run).await {
+            // Whoever took it back meanwhile has found capture on.
+            if read(&services.ledger, run).await?.is_none_or(|cutover| cutover.phase == Phase::TakingBack) {
+                back_on(services, run).await?;
+            }
+            return Err(lost);
+        }
+        // What came in between the last look and the end of capture.
+        drain::until_quiet(services, run, patience, self.mover, tail).await
+    }
+}
+
+/// Carries all changes again.
+async fn back_on(services: &Services, run: &RunId) -> Result<(), Error> {
+    current::carry_expiries(&services.ledger, run, None).await?;
+    switch::begin(services, run).await
 }

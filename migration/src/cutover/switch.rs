@@ -6,7 +6,7 @@ use aws_sdk_dynamodb::types::StreamSpecification;
 use tokio::time::{Instant, sleep};
 
 use crate::copy::quiet::Waiting;
-use crate::copy::{books, mapping, sync};
+use crate::copy::{books, current, mapping, sync};
 use crate::error::{Error, Kind};
 use crate::plan::{Plan, RunId};
 use crate::services::Services;
@@ -41,6 +41,25 @@ pub(super) async fn end_replay(services: &Services, run: &RunId, plan: &Plan) ->
     Ok(())
 }
 
+/// Takes away the mappings that a copy has made and not noted, because somebody died in between: nobody else makes any for these
+/// functions while it is the one that goes on.
+pub(super) async fn remove_unnoted(services: &Services, run: &RunId) -> Result<(), Error> {
+    if current::read(&services.ledger).await?.is_none_or(|current| current.run != *run) {
+        return Ok(());
+    }
+    let course = books::course(&services.ledger, run).await?;
+    let noted = [course.capture, course.replay];
+    let carrier = services.carrier()?;
+    for function in [&carrier.wiring.capture_function, &carrier.wiring.replay_function] {
+        for mapping in mapping::of_function(&carrier.lambda, function).await? {
+            if !noted.iter().flatten().any(|id| *id == mapping.id) {
+                mapping::remove(&carrier.lambda, &mapping.id).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Switches capture on, and then replay.
 pub(super) async fn begin(services: &Services, run: &RunId) -> Result<(), Error> {
     until_ready("capture", async || sync::start_capture(services, run).await).await?;
@@ -58,7 +77,14 @@ async fn off(services: &Services, id: Option<&str>, what: &str) -> Result<(), Er
 
 async fn until_ready(what: &str, look: impl AsyncFn() -> Result<Waiting, Error>) -> Result<(), Error> {
     let deadline = Instant::now() + PATIENCE;
-    while !look().await?.ready {
+    loop {
+        match look().await {
+            Ok(waiting) if waiting.ready => return Ok(()),
+            Ok(_) => {}
+            // As long as the one before is being taken away, no other can be made.
+            Err(error) if error.kind().is_transient() && Instant::now() < deadline => {}
+            Err(error) => return Err(error),
+        }
         if Instant::now() >= deadline {
             let seconds = PATIENCE.as_secs();
             return Err(Error::new(
@@ -70,7 +96,6 @@ async fn until_ready(what: &str, look: impl AsyncFn() -> Result<Waiting, Error>)
         }
         sleep(POLL).await;
     }
-    Ok(())
 }
 
 /// A stream that is off already, or whose table is gone, is off.

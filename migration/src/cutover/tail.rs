@@ -2,7 +2,7 @@
 //! not handed yet; who reads the stream knows what the application has changed lately, and waits until the target shows it.
 //!
 //! Records of one item reach capture in their order, and so do those of one lane of a shard: once the last ones are through,
-//! those before them are. So the newest few items of each shard are enough to wait for. DynamoDB gives no iterator by time: a
+//! those before them are. So the newest few items of each shard are enough to wait for, however old they are. DynamoDB gives no iterator by time: a
 //! shard is read from its beginning, which lies four hours back at most, before the application is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +14,9 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Mover, values};
-use crate::copy::Images;
 use crate::copy::put::{Spent, Tables, same_item, same_key};
 use crate::copy::way::Way;
+use crate::copy::{Images, books, expiry, table};
 use crate::error::Error;
 use crate::item::Item;
 use crate::item::json::item_to_json;
@@ -24,15 +24,20 @@ use crate::patience::{Meter, patiently};
 use crate::plan::Plan;
 use crate::services::Services;
 use crate::table::Table;
+use tokio::time::{Duration, Instant};
 
 /// Items of a shard that are waited for: a mapping reads it in ten lanes at most (Lambda developer guide, "Using Lambda with
 /// Amazon DynamoDB"), and of so many each lane has some.
 const WITNESSES_OF_A_SHARD: u64 = 100;
-/// What was changed longer ago has long come: capture that is later than this has failed, and the gate sees that.
+/// What was changed longer ago breaks no silence: it lies before the moment at which the application was stopped.
 const LATELY: SignedDuration = SignedDuration::from_mins(15);
 /// "It might take multiple calls to get to a portion of the shard that contains stream records" (API reference, GetRecords): so
 /// many empty answers in a row are the end. Then one is: the shard is asked again every second.
 const EMPTY_ANSWERS: u32 = 10;
+/// Shards are split and closed at any time.
+const LIST_EVERY: Duration = Duration::from_secs(10);
+/// While a long shard is read, those whose end was reached are asked again: an iterator expires after 15 minutes.
+const ASK_ALL_EVERY: Duration = Duration::from_secs(300);
 /// Requests that are under way, of shards that are read and of items that are compared.
 const IN_FLIGHT: usize = 16;
 
@@ -72,12 +77,16 @@ pub(super) struct Tail<'t> {
     client: &'t Client,
     images: Images,
     arn: String,
-    /// What was made before is of no interest.
+    /// What was made before breaks no silence.
     since: Timestamp,
+    /// The attribute that the target deletes items by, where it does.
+    expiry: Option<String>,
+    /// When the shards were listed last.
+    listed: Instant,
     places: BTreeMap<String, Place>,
     /// Shards that are read, or were to their ends.
     known: BTreeSet<String>,
-    /// Records of interest, of each shard.
+    /// Records of each shard.
     counts: BTreeMap<String, u64>,
     /// All records.
     read: u64,
@@ -100,6 +109,7 @@ impl<'t> Tail<'t> {
                  is carried by nobody; run the migration anew"
             ))
         })?;
+        books::course(&services.ledger, &plan.run).await?.check_stream(&arn, plan)?;
         let mut tail = Self {
             services,
             plan,
@@ -108,24 +118,35 @@ impl<'t> Tail<'t> {
             images: Images::new(plan, &services.functions)?,
             arn,
             since: began - LATELY,
+            expiry: table::expiry_after(services, plan).await?,
+            listed: Instant::now(),
             places: BTreeMap::new(),
             known: BTreeSet::new(),
             counts: BTreeMap::new(),
             read: 0,
             witnesses: BTreeMap::new(),
         };
-        for shard in tail.shards().await? {
-            if shard.sequence_number_range().is_none_or(|range| range.ending_sequence_number().is_none()) {
-                tail.enter(&shard).await?;
-            }
-        }
+        tail.enter_open_shards().await?;
         Ok(tail)
+    }
+
+    /// The attribute that the target deletes items by, where it does.
+    pub(super) fn expiry(&self) -> Option<&str> {
+        self.expiry.as_deref()
     }
 
     /// Reads on as far as there is something to read; tells whether anything of interest came.
     pub(super) async fn read_on(&mut self) -> Result<bool, Error> {
+        if self.listed.elapsed() >= LIST_EVERY {
+            self.enter_open_shards().await?;
+        }
         let (mut has_come, mut at_end) = (false, BTreeSet::new());
+        let mut asked_all = Instant::now();
         loop {
+            if asked_all.elapsed() >= ASK_ALL_EVERY {
+                at_end.clear();
+                asked_all = Instant::now();
+            }
             let places = self.places.iter().filter(|(id, _)| !at_end.contains(*id));
             let asked: Vec<_> = places.map(|(id, place)| (id.clone(), place.iterator.clone())).collect();
             if asked.is_empty() {
@@ -165,7 +186,7 @@ impl<'t> Tail<'t> {
             only_creates: false,
         };
         let looks = stream::iter(&self.witnesses).map(async |(name, witness)| {
-            let applied = is_applied(&tables, witness).await?;
+            let applied = self.is_applied(&tables, witness).await?;
             Ok::<_, Error>(applied.then(|| name.clone()))
         });
         let applied: Vec<_> = looks.buffer_unordered(IN_FLIGHT).try_collect().await?;
@@ -173,6 +194,54 @@ impl<'t> Tail<'t> {
             self.witnesses.remove(name);
         }
         Ok(self.witnesses.len())
+    }
+
+    /// Whether the target shows an item as the source has it, and nothing of it where it was.
+    async fn is_applied(&self, tables: &Tables<'_>, witness: &Witness) -> Result<bool, Error> {
+        let spent = &mut Spent::default();
+        let now = tables.read_source(&witness.key, spent).await?;
+        // One that can't be carried is a dead letter, or has none to be: either is told elsewhere.
+        let Ok(image) = now.as_ref().map_or(Ok(None), |item| tables.images.of(item)) else { return Ok(true) };
+        let place = image.as_ref().map(|image| tables.images.target_key_of(image));
+        if let (Some(image), Some(place)) = (&image, &place) {
+            let shows = match tables.read_target(place, spent).await? {
+                Some(found) => same_item(&found, image),
+                None => self.has_expired(image),
+            };
+            if !shows {
+                return Ok(false);
+            }
+        }
+        for old in &witness.old_places {
+            if place.as_ref().is_some_and(|place| same_key(place, old)) {
+                continue;
+            }
+            let found =
+                tables.read_target(old, spent).await?.filter(|found| image.is_some() || !self.has_expired(found));
+            let origin = found.and_then(|found| tables.images.origin().of_item(&found));
+            if origin.is_some_and(|origin| same_key(&origin, &witness.key)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether the target deletes an item by itself.
+    fn has_expired(&self, image: &Item) -> bool {
+        let expiry = self.expiry.as_deref();
+        expiry.is_some_and(|attribute| expiry::has_expired(image, attribute, (self.services.clock)()))
+    }
+
+    /// Those that aren't read yet, and have no end: children of shards that are read are among them, and others that nobody
+    /// told of.
+    async fn enter_open_shards(&mut self) -> Result<(), Error> {
+        self.listed = Instant::now();
+        for shard in self.shards().await? {
+            if shard.sequence_number_range().is_none_or(|range| range.ending_sequence_number().is_none()) {
+                self.enter(&shard).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn shards(&self) -> Result<Vec<Shard>, Error> {
@@ -258,12 +327,12 @@ impl<'t> Tail<'t> {
         Ok((has_come, if is_at_end { Left::Nothing } else { Left::More }))
     }
 
-    /// Notes the item of a record, and lets go of those that were noted long before it; tells whether it is of interest.
+    /// Notes the item of a record, and lets go of those that were noted long before it; tells whether it breaks the silence.
     fn witness(&mut self, shard: &str, record: Record) -> Result<bool, Error> {
+        let is_expiry =
+            record.user_identity.and_then(|identity| identity.principal_id).as_deref() == Some(expiry::PRINCIPAL);
         let Some(change) = record.dynamodb else { return Ok(false) };
-        if made(&change).is_some_and(|made| made < self.since) {
-            return Ok(false);
-        }
+        let is_recent = made(&change).is_none_or(|made| made >= self.since);
         let nth = self.counts.entry(shard.to_owned()).or_default();
         *nth += 1;
         let nth = *nth;
@@ -276,36 +345,12 @@ impl<'t> Tail<'t> {
         }
         self.witnesses.insert(name, Witness { key, old_places, shard: shard.to_owned(), nth });
         if nth.is_multiple_of(WITNESSES_OF_A_SHARD) {
-            let is_recent = |witness: &Witness| witness.shard != shard || witness.nth + WITNESSES_OF_A_SHARD > nth;
-            self.witnesses.retain(|_, witness| is_recent(witness));
+            let is_new = |witness: &Witness| witness.shard != shard || witness.nth + WITNESSES_OF_A_SHARD > nth;
+            self.witnesses.retain(|_, witness| is_new(witness));
         }
-        Ok(true)
+        // What the target deletes by itself needn't be waited for.
+        Ok(is_recent && !(is_expiry && self.expiry.is_some()))
     }
-}
-
-/// Whether the target shows an item as the source has it, and nothing of it where it was.
-async fn is_applied(tables: &Tables<'_>, witness: &Witness) -> Result<bool, Error> {
-    let spent = &mut Spent::default();
-    let now = tables.read_source(&witness.key, spent).await?;
-    // One that can't be carried is a dead letter, or has none to be: either is told elsewhere.
-    let Ok(image) = now.as_ref().map_or(Ok(None), |item| tables.images.of(item)) else { return Ok(true) };
-    let place = image.as_ref().map(|image| tables.images.target_key_of(image));
-    if let (Some(image), Some(place)) = (&image, &place)
-        && !tables.read_target(place, spent).await?.is_some_and(|found| same_item(&found, image))
-    {
-        return Ok(false);
-    }
-    for old in &witness.old_places {
-        if place.as_ref().is_some_and(|place| same_key(place, old)) {
-            continue;
-        }
-        let found = tables.read_target(old, spent).await?;
-        let origin = found.and_then(|found| tables.images.origin().of_item(&found));
-        if origin.is_some_and(|origin| same_key(&origin, &witness.key)) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 async fn get(client: &Client, iterator: &str) -> Result<GetRecordsOutput, Error> {

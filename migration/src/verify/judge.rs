@@ -3,7 +3,7 @@
 use super::compare::differing;
 use super::get::{self, From, key_of};
 use super::{Difference, Found, Sort};
-use crate::copy::Images;
+use crate::copy::{Images, expiry};
 use crate::definition::KeySchema;
 use crate::error::Error;
 use crate::item::Item;
@@ -12,9 +12,6 @@ use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::services::Services;
 use crate::transform::{Run, Transform, Verdict as Wanted};
-
-/// What expired longer ago is left alone by DynamoDB.
-const FIVE_YEARS_SECONDS: f64 = 5.0 * 365.0 * 24.0 * 3600.0;
 
 /// The table whose items are looked at, and held against the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,12 +166,9 @@ impl<'j> Judge<'j> {
         Ok(verdicts.collect())
     }
 
-    /// Whether the target deletes an item by itself (developer guide, "Time to Live": a number of seconds, of the last five
-    /// years).
     fn has_expired(&self, image: &Item) -> bool {
-        let at = self.expiry.as_ref().and_then(|attribute| image.get(attribute)?.as_n().ok()?.parse::<f64>().ok());
-        let now = (self.services.clock)().as_second() as f64;
-        at.is_some_and(|at| at < now && at > now - FIVE_YEARS_SECONDS)
+        let expiry = self.expiry.as_ref();
+        expiry.is_some_and(|attribute| expiry::has_expired(image, attribute, (self.services.clock)()))
     }
 
     /// Items of the target against those that they are the images of.

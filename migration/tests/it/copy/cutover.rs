@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::SignedDuration;
 use migration::copy::sync::{self, Sync};
 use migration::copy::{books, current};
 use migration::cutover::letters::{self, Which};
@@ -168,6 +169,18 @@ async fn the_gate_names_what_is_in_the_way() {
     let old = migration::verify::Verified { at: before, ..verified.clone() };
     migration::verify::note(&world.services.ledger, &plan.run, &old).await.unwrap();
     assert_eq!(refusals(false).await, [Refusal::Unverified]);
+    let aged = migration::verify::Verified { at: verified.at - SignedDuration::from_hours(24), ..verified.clone() };
+    let mut seen = cutover::look(&world.services, &plan.run).await.unwrap();
+    (seen.verified, seen.course.bulk_over) = (Some(aged), None);
+    assert_eq!(cutover::refusals(&seen, false), [Refusal::Outdated(24)]);
+    // What the transform fails on is missing in the target, and was found so.
+    let mut lacking = verified.clone();
+    lacking.found.unmigratable = 3;
+    (seen.verified, seen.summary) = (Some(lacking), None);
+    assert_eq!(cutover::refusals(&seen, false), [Refusal::UnderWay, Refusal::Unmigratable(3, 20)]);
+    seen.plan.definition.tolerated_failures = serde_json::from_value(json!({ "percentage": 15 })).unwrap();
+    assert_eq!(cutover::refusals(&seen, false), [Refusal::UnderWay]);
+
     let mut differing = migration::verify::Verified { clean: false, ..verified };
     differing.found.missing = 2;
     migration::verify::note(&world.services.ledger, &plan.run, &differing).await.unwrap();
@@ -210,7 +223,7 @@ async fn a_poisoned_change_holds_it_up_until_it_is_retried_or_dropped() {
     applied(&world.services, &plan).await;
     assert_eq!(letters::list(&world.services, &plan.run).await.unwrap(), []);
     assert_eq!(world.items(TARGET).await, world.images().await);
-    let again = migration::verify::Verified { at: jiff::Timestamp::now(), ..verified };
+    let again = migration::verify::Verified { at: (world.services.clock)(), ..verified };
     migration::verify::note(&world.services.ledger, &plan.run, &again).await.unwrap();
     cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
 }
@@ -247,7 +260,7 @@ async fn a_cut_over_that_died_goes_on_or_is_taken_back() {
     let second = Person::default();
     let done = cutover::cut_over(&world.services, run, ONE_WAY, &second).await.unwrap();
     assert_eq!(done.phase, Phase::Over);
-    assert_eq!(second.seen(), ["EndingCapture", "EndingReplay", "Moving", "after", "Over"]);
+    assert_eq!(second.seen(), ["Draining", "EndingCapture", "EndingReplay", "Moving", "after", "Over"]);
     assert_eq!(world.items(TARGET).await, world.images().await);
     assert!(cutover::take_back(&world.services, run).await.is_err());
 }

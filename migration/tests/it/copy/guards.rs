@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use asl::interpret::MemoryObjects;
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
+use aws_sdk_sqs::types::QueueAttributeName;
 use embedded::{Hazards, Misfortunes};
+use migration::copy::sync::{self, Sync};
 use migration::cutover::{self, Options, Phase, Refusal};
+use migration::item::json::item_from_json;
 use migration::plan::{Plan, RunId};
-use migration::{Kind, Services, local};
+use migration::{Kind, Services, Task, local};
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, applied, in_step};
-use super::whole::{LINES, TARGET, World};
+use super::whole::{LINES, SOURCE, TARGET, World};
 
 /// A queue that is empty says nothing of a record that capture wasn't handed yet.
 #[tokio::test(start_paused = true)]
@@ -131,4 +135,127 @@ async fn a_way_back_that_can_t_be_opened_is_refused_before_anything_is_stopped()
     seen.plan.definition.target.as_mut().unwrap().region = Some("eu-north-1".into());
     assert_eq!(cutover::refusals(&seen, true), [Refusal::WayBackElsewhere]);
     assert_eq!(cutover::refusals(&seen, false), []);
+}
+
+/// Whatever was changed in between is in no stream that anybody reads.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_was_switched_off_and_on_again_is_another() {
+    let (world, plan) = in_step(LINES).await;
+    let switch = async |on: bool| {
+        let stream = StreamSpecification::builder().stream_enabled(on);
+        let stream = if on { stream.stream_view_type(StreamViewType::NewAndOldImages) } else { stream };
+        let update = world.client.update_table().table_name(SOURCE).stream_specification(stream.build().unwrap());
+        update.send().await.unwrap();
+        sleep(Duration::from_secs(60)).await;
+    };
+    switch(false).await;
+    switch(true).await;
+    let person = Person::default();
+    let refused = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person).await.unwrap_err();
+    assert!(refused.to_string().contains("that run") && refused.to_string().contains("found another"), "{refused}");
+    assert_eq!((refused.kind(), person.seen()), (Kind::InvalidInput, Vec::new()));
+    let again = Task::StartCapture.run(&world.services, json!({ "run": plan.run }), None).await.unwrap_err();
+    assert!(again.to_string().contains("found another"), "{again}");
+}
+
+async fn put_expiring(world: &World, at: usize, seconds: usize) {
+    let gone = (world.services.clock)().as_second() + seconds as i64;
+    let item =
+        json!({ "id": { "S": at.to_string() }, "name": { "S": format!("n{at}") }, "gone": { "N": gone.to_string() } });
+    let put = world.client.put_item().table_name(SOURCE).set_item(Some(item_from_json(item).unwrap()));
+    put.send().await.unwrap();
+}
+
+/// The target deletes what has expired by itself once it is cut over: of those deletes there may be no end.
+#[tokio::test(start_paused = true)]
+async fn items_that_expire_hold_nothing_up() {
+    let (world, plan) = in_step(LINES).await;
+    for at in 100..300 {
+        put_expiring(&world, at, at).await;
+    }
+    let expiring = async {
+        loop {
+            world.aws.expire_items().await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
+    let person = Person::default();
+    let options = Options { within: Duration::from_secs(30), ..ONE_WAY };
+    sleep(Duration::from_secs(110)).await;
+    let done = tokio::select! {
+        done = cutover::cut_over(&world.services, &plan.run, options, &person) => done.unwrap(),
+        () = expiring => unreachable!(),
+    };
+    assert_eq!(done.expiry.as_deref(), Some("gone"));
+    let left = world.images().await;
+    assert!((21..220).contains(&left.len()), "some have expired, and some haven't: {}", left.len());
+    world.aws.expire_items().await.unwrap();
+    assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
+async fn until_capture_is_off(world: &World, plan: &Plan) {
+    let is_off = |sync: Sync| sync.capture.is_some_and(|mapping| mapping.is_disabled());
+    while !is_off(sync::check(&world.services, &plan.run).await.unwrap()) {
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Capture goes on with it: the application wasn't as still as it was said to be.
+#[tokio::test(start_paused = true)]
+async fn what_comes_when_capture_has_ended_takes_the_cut_over_back() {
+    let (world, plan) = in_step(LINES).await;
+    let straggler = async {
+        until_capture_is_off(&world, &plan).await;
+        world.put(3, "last of all").await;
+    };
+    let person = Person::default();
+    let (cut_over, ()) = tokio::join!(cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person), straggler);
+    let refused = cut_over.unwrap_err();
+    assert!(refused.to_string().contains("changes are carried on"), "{refused}");
+    assert_eq!(cutover::read(&world.services.ledger, &plan.run).await.unwrap(), None);
+    assert_carried(&world, &plan).await;
+    cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person).await.unwrap();
+    assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
+/// Whoever goes on where somebody died doesn't know what came meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_nobody_is_at_it_is_carried() {
+    let (world, plan) = in_step(LINES).await;
+    let person = Person::default();
+    tokio::select! {
+        done = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person) => panic!("{done:?}"),
+        () = until_capture_is_off(&world, &plan) => {}
+    }
+    world.put(3, "last of all").await;
+    cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person).await.unwrap();
+    assert_eq!(world.items(TARGET).await, world.images().await);
+    assert!(world.images().await.iter().any(|item| item["colour"]["S"] == "last of all"));
+}
+
+/// Somebody died after it was made, and before its id was in the ledger.
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_nobody_has_noted_goes_with_its_copy() {
+    let (world, plan) = in_step(LINES).await;
+    let carrier = world.services.carrier.as_ref().unwrap();
+    let queue = carrier.sqs.create_queue().queue_name("unnoted.fifo").attributes(QueueAttributeName::FifoQueue, "true");
+    let queue = queue.attributes(QueueAttributeName::VisibilityTimeout, "60");
+    let url = queue.send().await.unwrap().queue_url.unwrap();
+    let get = carrier.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::QueueArn);
+    let arn = get.send().await.unwrap().attributes.unwrap()[&QueueAttributeName::QueueArn].clone();
+    let create = carrier.lambda.create_event_source_mapping().function_name(&carrier.wiring.replay_function);
+    create.event_source_arn(arn).send().await.unwrap();
+    cutover::give_up(&world.services, &plan.run).await.unwrap();
+    let left = carrier.lambda.list_event_source_mappings().send().await.unwrap();
+    assert!(left.event_source_mappings().iter().all(|mapping| mapping.state() == Some("Deleting")), "{left:?}");
+}
+
+/// A bulk that carries no changes hands its expirations over as well.
+#[tokio::test(start_paused = true)]
+async fn after_a_bulk_alone_the_target_s_items_expire() {
+    let (world, plan) = in_step(&LINES.replace("create: true", "create: true, carry: bulk")).await;
+    let done = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
+    assert_eq!((done.phase, done.expiry.as_deref()), (Phase::Over, Some("gone")));
+    let described = world.client.describe_time_to_live().table_name(TARGET).send().await.unwrap();
+    assert_eq!(described.time_to_live_description.unwrap().attribute_name.as_deref(), Some("gone"));
 }

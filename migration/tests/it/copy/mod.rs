@@ -109,7 +109,7 @@ impl Copy {
     pub(crate) async fn begun(&self, changes_from: Option<Timestamp>) -> Services {
         let services = self.services();
         Task::Prepare.run(&services, serde_json::to_value(&self.plan).unwrap(), None).await.unwrap();
-        let current = Current { run: self.plan.run.clone(), changes_from };
+        let current = Current { run: self.plan.run.clone(), changes_from, expiries_until: None };
         assert!(current::take(&self.world.ledger, &current).await.unwrap());
         services
     }

@@ -102,3 +102,20 @@ async fn replay_is_refused_before_the_bulk_is_over() {
     let early = Task::StartReplay.run(&services, json!({ "run": copy.plan.run }), None).await.unwrap_err();
     assert!(early.to_string().starts_with("expected the bulk to be over"), "{early}");
 }
+
+/// Ended by a retry, a bulk that was cut off would be over before it was read.
+#[tokio::test]
+async fn a_retry_ends_no_bulk_that_was_not_read_to_its_end() {
+    let copy = copy().await;
+    let services = at_our_time(copy.begun(None).await);
+    let steps = async |attempt: u32| {
+        let retry = copy.plan.clone().retried(copy.plan.definition.clone(), attempt).unwrap();
+        let prepared = Task::Prepare.run(&services, serde_json::to_value(retry).unwrap(), None).await.unwrap();
+        (prepared["bulk"].clone(), prepared["copying"].clone(), prepared["verify"].clone())
+    };
+    assert_eq!(steps(2).await, (json!(true), json!(false), json!(false)));
+    let resumed = copy.plan.clone().resumed(3);
+    Task::Prepare.run(&services, serde_json::to_value(resumed).unwrap(), None).await.unwrap();
+    assert_eq!(copy.work(&services).await.unwrap()["done"], true);
+    assert_eq!(steps(4).await, (json!(true), json!(true), json!(true)));
+}

@@ -1,10 +1,15 @@
 //! R14 to R16: what is applied, in what order, and what becomes of what can't be.
 
+use std::sync::Arc;
+
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use migration::copy::change::{Change, What};
-use migration::copy::{current, poisoned};
+use migration::copy::{current, poisoned, replay};
 use serde_json::{Value, json};
+use tokio::time::{Duration, Instant};
 
 use super::{Copy, TARGET};
+use crate::tap::{Answer, Forward, Request, Tap};
 use crate::world::TABLE;
 
 /// The new key is the attribute `name`, which may change: the image then moves.
@@ -176,4 +181,35 @@ async fn at_the_deadline_the_rest_comes_again() {
     assert_eq!(answer["batchItemFailures"], json!([{ "itemIdentifier": "1" }]));
     assert!(copy.target().await.is_empty());
     assert!(poisoned::list(&copy.world.ledger, &copy.plan.run).await.unwrap().is_empty());
+}
+
+/// Refuses every write.
+struct Throttling;
+
+#[async_trait::async_trait]
+impl Tap for Throttling {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        if request.operation != "PutItem" || request.body["TableName"] != TARGET {
+            return forward.await;
+        }
+        let body = json!({ "__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down" });
+        Ok(HttpResponse::new(400.try_into().unwrap(), body.to_string().into()))
+    }
+}
+
+/// What a function doesn't report before its time is up counts as failed, and what it has applied as well.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_goes_on_throttling_is_reported_before_the_time_is_up() {
+    let mut copy = copy().await;
+    copy.begun(None).await;
+    copy.world.tap = Some(Arc::new(Throttling));
+    let services = copy.services();
+    let change = copy.change(1, None, Some(thing("a", "x", 1)));
+    let message = json!({ "messageId": "0", "body": serde_json::to_string(&change).unwrap() });
+    for seconds in [20, 60] {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
+        let applied = replay::apply(&services, json!({ "Records": [message] }), Some(deadline)).await.unwrap();
+        assert_eq!(applied["batchItemFailures"], json!([{ "itemIdentifier": "0" }]));
+        assert!(Instant::now() < deadline, "of {seconds} s");
+    }
 }

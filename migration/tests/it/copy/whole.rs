@@ -23,7 +23,7 @@ use migration::table::Table;
 use migration::transform::Functions;
 use migration::{Carrier, Error, Kind, Ledger, Services, Task, Wiring, local};
 use serde_json::{Value, json};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 pub(super) const SOURCE: &str = "things";
 pub(super) const TARGET: &str = "others";
@@ -52,6 +52,7 @@ impl World {
     pub(super) async fn new(items: usize) -> Self {
         let options = Options::default().enforce_capacity(false).on_own_thread(true);
         let aws = Embedded::temporary(options).unwrap();
+        clock();
         let client = Client::from_conf(migration::client_config(aws.client_builder()).build());
         let index = |name: &str, key: &str| {
             let all = Projection::builder().projection_type(ProjectionType::All).build();
@@ -133,6 +134,16 @@ impl World {
     }
 }
 
+thread_local! {
+    /// Each test has a thread of its own.
+    static BEGAN: (Timestamp, Instant) = (Timestamp::now(), Instant::now());
+}
+
+/// The time of day, which follows tokio's clock, as that of the embedded AWS does.
+fn clock() -> Timestamp {
+    BEGAN.with(|(began, at)| *began + at.elapsed())
+}
+
 /// Clients of the embedded AWS, and what a stack would have made.
 async fn services(aws: &Embedded, client: &Client) -> Services {
     let sqs = aws_sdk_sqs::Client::from_conf(aws.sqs_client_builder().build());
@@ -161,7 +172,7 @@ async fn services(aws: &Embedded, client: &Client) -> Services {
         export_bucket: "exports".into(),
     };
     let ledger = Ledger::create(client.clone(), "ledger").await.unwrap();
-    let mut services = Services::new(client.clone(), None, ledger, Functions::new(), Timestamp::now);
+    let mut services = Services::new(client.clone(), None, ledger, Functions::new(), clock);
     let (lambda, s3, streams) = (aws.lambda_client_builder(), aws.s3_client_builder(), aws.streams_client_builder());
     services.carrier = Some(Carrier::new(lambda, aws.sqs_client_builder(), s3, streams, wiring));
     services
