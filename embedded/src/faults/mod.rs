@@ -79,6 +79,7 @@ pub struct Faults {
 struct State {
     random: StdRng,
     weather: Weather,
+    slow: Option<(u64, RangeInclusive<Duration>)>,
     cut: Option<(u64, Cut)>,
     requests: BTreeMap<String, u64>,
     seen: u64,
@@ -110,7 +111,7 @@ impl Faults {
     /// Weather whose chance is drawn from `seed`.
     pub fn new(seed: u64, weather: Weather) -> Self {
         let random = StdRng::seed_from_u64(seed);
-        let state = State { random, weather, cut: None, requests: BTreeMap::new(), seen: 0, met: 0 };
+        let state = State { random, weather, slow: None, cut: None, requests: BTreeMap::new(), seen: 0, met: 0 };
         Self { state: Arc::new(Mutex::new(state)), is_cut_off: Arc::new(watch::Sender::new(false)) }
     }
 
@@ -123,7 +124,12 @@ impl Faults {
     pub fn renew(&self, seed: u64, weather: Weather) {
         let state = &mut *self.state();
         (state.random, state.weather) = (StdRng::seed_from_u64(seed), weather);
-        (state.seen, state.cut) = (0, None);
+        (state.seen, state.slow, state.cut) = (0, None, None);
+    }
+
+    /// From request `number` on, counted from 0 over all operations, a request and its answer are under way for so long.
+    pub fn slow_from(&self, number: u64, latency: RangeInclusive<Duration>) {
+        self.state().slow = Some((number, latency));
     }
 
     /// From request `number` on, counted from 0 over all operations, nothing gets through any more and nothing is
@@ -194,7 +200,11 @@ impl State {
         self.seen += 1;
         *self.requests.entry(operation.to_owned()).or_default() += 1;
         let (luck, way, seed): (f64, f64, u64) = (self.random.random(), self.random.random(), self.random.random());
-        let (shortest, longest) = (self.weather.latency.start(), self.weather.latency.end());
+        let latency = match &self.slow {
+            Some((from, latency)) if number >= *from => latency,
+            _ => &self.weather.latency,
+        };
+        let (shortest, longest) = (latency.start(), latency.end());
         let half = (*shortest + longest.saturating_sub(*shortest).mul_f64(way)) / 2;
         let fate = match self.cut {
             Some((at, cut)) if number == at => Fate::CutOff(cut),

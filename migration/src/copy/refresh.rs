@@ -1,7 +1,8 @@
 //! Asks replay to bring one item in step, whatever has become of it: in the item's own message group, so that it is applied
 //! behind the changes that came before, and before those that come after (R14).
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::copy::change::{Change, What};
 use crate::copy::queue;
@@ -15,8 +16,9 @@ pub(crate) async fn send(services: &Services, run: &RunId, key: &Value, place: O
     let now = (services.clock)();
     let what = What::Refresh { old_target_key: place.cloned() };
     let mut change = Change { run: run.clone(), event: String::new(), at: now, key: key.clone(), what };
-    let group = change.group();
-    // 128 characters at most (SQS API reference, SendMessage).
-    change.event = format!("refresh-{}-{}", now.as_nanosecond(), &group[..32]);
+    // Two of one item at one moment are two where their places differ. 128 characters at most (SQS API reference, SendMessage).
+    let what = Sha256::digest(json!([key, place]).to_string());
+    let what: String = what.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    change.event = format!("refresh-{}-{what}", now.as_nanosecond());
     queue::send(services.carrier()?, &change).await
 }

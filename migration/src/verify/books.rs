@@ -28,6 +28,9 @@ pub(super) struct Checked {
     pub(super) cursor: Option<Value>,
     pub(super) done: bool,
     pub(super) found: Found,
+    /// Since when a worker has waited, or one before it, for what may hang.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) hangs_since: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) limits: BTreeSet<Limit>,
 }

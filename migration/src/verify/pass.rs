@@ -1,9 +1,9 @@
 //! The worker that compares: a child's segments, of the one table or of the other, page by page from their checkpoints on.
 
-use std::iter;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Instant, sleep};
 
 use super::books::{self, Checked, Round};
@@ -31,8 +31,8 @@ const PAUSES: [Duration; 6] = [
 
 /// On AWS a change that replay has failed on comes again when its message is no longer hidden: six times the function's 60 s
 /// later (`infra/src/stack/copy.rs`). Whoever finds a difference that lasts waits for that, too, once: what hung then has
-/// come, whichever item it is of.
-const HANGS_FOR: Duration = Duration::from_secs(6 * 60 + 30);
+/// come, whichever item it is of. Where its time ends meanwhile, whoever goes on waits for the rest.
+const HANGS_FOR: SignedDuration = SignedDuration::from_secs(6 * 60 + 30);
 /// Between two looks meanwhile: not so long that a worker's time could end in it.
 const HANGING_PAUSE: Duration = Duration::from_secs(30);
 
@@ -95,7 +95,7 @@ impl Verifier<'_> {
             let Scanned { items, cursor, read_units, .. } = scan::read(pace, wanted).await?;
             expected_units = read_units.max(0.5);
             let (count, mut found) = (items.len() as u64, Found { read_units, ..Found::default() });
-            let page = self.page(side, items, &mut found).await?;
+            let Some(page) = self.page(side, items, &mut books, &mut found).await? else { continue };
             size.took(count, began.elapsed());
             let mut cut = self.cut(page, cursor);
             // What is cut off is looked at again: what was set right of it by then would count as never having differed.
@@ -105,8 +105,14 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Looks at the items of a page, and again at those that differ.
-    async fn page(&self, side: Side, items: Vec<crate::item::Item>, found: &mut Found) -> Result<Vec<Judged>, Error> {
+    /// Looks at the items of a page, and again at those that differ. Nothing where somebody else was faster with it.
+    async fn page(
+        &self,
+        side: Side,
+        items: Vec<crate::item::Item>,
+        books: &mut Books<'_, Checked>,
+        found: &mut Found,
+    ) -> Result<Option<Vec<Judged>>, Error> {
         let mut subjects = self.judge.subjects(side, items);
         let verdicts = self.judge.look(side, &mut subjects, false, found).await?;
         let mut page: Vec<_> = subjects
@@ -117,7 +123,13 @@ impl Verifier<'_> {
         let differs = |judged: &Judged| matches!(judged.verdict, Verdict::Differs(_));
         let mut suspects: Vec<Subject> = subjects.into_iter().filter(|subject| differs(&page[subject.place])).collect();
         self.settle(side, &mut page, &mut suspects, found).await?;
-        Ok(page)
+        if !suspects.is_empty() && self.may_hang.swap(false, Ordering::Relaxed) {
+            let Some(since) = self.hangs_since(books).await? else { return Ok(None) };
+            while !suspects.is_empty() && (self.services.clock)() < since + HANGS_FOR {
+                self.look_again(side, &mut page, &mut suspects, HANGING_PAUSE, found).await?;
+            }
+        }
+        Ok(Some(page))
     }
 
     /// Looks again at what differs, for as long as it may be on its way.
@@ -129,25 +141,44 @@ impl Verifier<'_> {
         found: &mut Found,
     ) -> Result<(), Error> {
         let pauses: &[Duration] = if self.plan.carries_changes() { &PAUSES } else { &[Duration::ZERO] };
-        let longer = if self.may_hang.load(Ordering::Relaxed) { HANGS_FOR } else { Duration::ZERO };
-        let longer = iter::repeat_n(HANGING_PAUSE, longer.div_duration_f64(HANGING_PAUSE) as usize);
-        for pause in pauses.iter().copied().chain(longer) {
+        for pause in pauses {
             if suspects.is_empty() {
                 return Ok(());
             }
-            self.judge.pace.heed()?;
-            sleep(pause).await;
-            let verdicts = self.judge.look_again(side, suspects, found).await?;
-            for (subject, verdict) in suspects.iter().zip(verdicts) {
-                let judged = &mut page[subject.place];
-                judged.settled = !matches!(verdict, Verdict::Differs(_));
-                judged.verdict = verdict;
-            }
-            suspects.retain(|subject| matches!(page[subject.place].verdict, Verdict::Differs(_)));
+            self.look_again(side, page, suspects, *pause, found).await?;
         }
-        if !suspects.is_empty() {
-            self.may_hang.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Since when what may hang is waited for: it is written down, as the wait is longer than a worker may have left. Nothing where
+    /// somebody else was faster.
+    async fn hangs_since(&self, books: &mut Books<'_, Checked>) -> Result<Option<Timestamp>, Error> {
+        if let Some(since) = books.checkpoint.hangs_since {
+            return Ok(Some(since));
         }
+        let since = (self.services.clock)();
+        let next = Checked { hangs_since: Some(since), ..books.checkpoint.clone() };
+        Ok(books.turn_to(next, &Beside::default()).await?.then_some(since))
+    }
+
+    /// Looks again, after a pause, at what differs.
+    async fn look_again(
+        &self,
+        side: Side,
+        page: &mut [Judged],
+        suspects: &mut Vec<Subject>,
+        pause: Duration,
+        found: &mut Found,
+    ) -> Result<(), Error> {
+        self.judge.pace.heed()?;
+        sleep(pause).await;
+        let verdicts = self.judge.look_again(side, suspects, found).await?;
+        for (subject, verdict) in suspects.iter().zip(verdicts) {
+            let judged = &mut page[subject.place];
+            judged.settled = !matches!(verdict, Verdict::Differs(_));
+            judged.verdict = verdict;
+        }
+        suspects.retain(|subject| matches!(page[subject.place].verdict, Verdict::Differs(_)));
         Ok(())
     }
 

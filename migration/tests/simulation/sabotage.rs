@@ -127,7 +127,8 @@ impl Sabotage {
     }
 
     /// What it makes of an answer; nothing where it leaves it.
-    pub(crate) fn after(self, operation: &str, body: &Value, answer: &Answer) -> Option<HttpResponse> {
+    pub(crate) fn after(self, passage: &Passage<'_>, answer: &Answer) -> Option<HttpResponse> {
+        let Passage { operation, body, .. } = passage;
         match (self, answer) {
             (Self::Retries, Ok(answer)) if is_write_of_an_item(operation, body) => {
                 let text = std::str::from_utf8(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
@@ -135,8 +136,8 @@ impl Sabotage {
                     answer.status().as_u16() >= 500 || text.contains("Throttling") || text.contains("Throughput");
                 is_refused.then(|| done(all_done(body)))
             }
-            (Self::OfCopy(guard), Ok(answer)) => guard.after(operation, answer).map(done),
-            (Self::Cursors, Ok(answer)) if operation == "Scan" => {
+            (Self::OfCopy(guard), Ok(answer)) => guard.after(passage, answer).map(done),
+            (Self::Cursors, Ok(answer)) if *operation == "Scan" => {
                 let mut page: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
                 page.as_object_mut()?.remove("LastEvaluatedKey")?;
                 Some(done(page))

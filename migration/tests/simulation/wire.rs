@@ -1,6 +1,7 @@
 //! The wire between one invocation's clients and the database: everything that passes is noted in the trace, the
 //! process can die at any request, and a saboteur can sit on it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
@@ -12,13 +13,16 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_types::body::SdkBody;
 use embedded::{Faults, Weather};
+use jiff::Timestamp;
 use migration::Task;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::clock;
 use crate::sabotage::{Answer, Passage, Sabotage};
+use crate::world::TABLE;
 
 /// What all invocations of a seed share: the count of their requests, and the trace.
 #[derive(Debug)]
@@ -36,6 +40,12 @@ struct State {
     dies_at: Option<u64>,
     expires_at: Option<u64>,
     trace: DefaultHasher,
+    /// Writes to the source of a copy, which is only read.
+    writes_to_source: u64,
+    /// Batches of messages that were taken in part.
+    refused: u64,
+    /// When the comparison of each round began, by the round's prefix.
+    rounds: BTreeMap<String, Timestamp>,
 }
 
 impl Traffic {
@@ -69,6 +79,31 @@ impl Traffic {
     /// A number for everything that has passed, in its order and at its time.
     pub(crate) fn trace(&self) -> u64 {
         self.state.lock().unwrap().trace.finish()
+    }
+
+    /// How many writes to the table `things` have passed.
+    pub(crate) fn writes_to_source(&self) -> u64 {
+        self.state.lock().unwrap().writes_to_source
+    }
+
+    /// How many batches of messages the queue has taken in part.
+    pub(crate) fn refused(&self) -> u64 {
+        self.state.lock().unwrap().refused
+    }
+
+    /// When a copy's last comparison of the two tables began.
+    pub(crate) fn compared_from(&self) -> Option<Timestamp> {
+        self.state.lock().unwrap().rounds.last_key_value().map(|(_, began)| *began)
+    }
+
+    /// Notes what somebody will want to know of a request.
+    fn look(&self, operation: &str, body: &Value) {
+        let mut state = self.state.lock().unwrap();
+        state.writes_to_source += u64::from(is_write_to_source(operation, body));
+        let entry = body["Item"]["entry"]["S"].as_str().filter(|_| operation == "PutItem");
+        if let Some((round, _)) = entry.filter(|it| it.starts_with("checked#")).and_then(|it| it.rsplit_once('#')) {
+            state.rounds.entry(round.to_owned()).or_insert_with(clock::now);
+        }
     }
 
     fn note(&self, what: impl Hash) {
@@ -157,16 +192,40 @@ impl Wire {
         }
         let mut passage = Passage { task: self.task, operation: &operation, body: &mut body };
         let detour = sabotage.and_then(|sabotage| sabotage.before(&mut passage));
+        self.traffic.look(&operation, &body);
         *request.body_mut() = SdkBody::from(body.to_string());
         let answer = match detour {
             Some(detour) => detour.take(&mut self.late.lock().unwrap(), inner, request),
             None => inner.call(request).await,
         };
-        let forged = sabotage.and_then(|sabotage| sabotage.after(&operation, &body, &answer));
+        let passage = Passage { task: self.task, operation: &operation, body: &mut body };
+        if let ("SendMessageBatch", Ok(answer)) = (operation.as_str(), &answer) {
+            let text = std::str::from_utf8(answer.body().bytes().unwrap_or_default()).unwrap_or_default();
+            self.traffic.state.lock().unwrap().refused += u64::from(text.contains("\"Failed\":[{"));
+        }
+        let forged = sabotage.and_then(|sabotage| sabotage.after(&passage, &answer));
         let answer = forged.map_or(answer, Ok);
         let status = answer.as_ref().map_or(0, |answer: &HttpResponse| answer.status().as_u16());
         self.traffic.note(status);
         answer
+    }
+}
+
+/// Whether a request changes items of the table `things`.
+fn is_write_to_source(operation: &str, body: &Value) -> bool {
+    let is_named = |write: &Value| write["TableName"] == TABLE;
+    let parts = |member: &str| body[member].as_array().into_iter().flatten();
+    match operation {
+        "PutItem" | "UpdateItem" | "DeleteItem" => is_named(body),
+        "BatchWriteItem" => body["RequestItems"].get(TABLE).is_some(),
+        "TransactWriteItems" => {
+            parts("TransactItems").flat_map(Value::as_object).flat_map(|it| it.values()).any(is_named)
+        }
+        "BatchExecuteStatement" => parts("Statements").any(|it| {
+            let text = it["Statement"].as_str().unwrap_or_default();
+            !text.starts_with("SELECT") && text.contains(&format!("\"{TABLE}\""))
+        }),
+        _ => false,
     }
 }
 

@@ -14,6 +14,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::Scenario;
 use crate::clock;
+use crate::lambda::Met;
 use crate::migrations::{number, text};
 use crate::scenario::item;
 use crate::world::{TABLE, World};
@@ -28,6 +29,7 @@ pub(super) struct Actor<'a> {
     free: Vec<String>,
     random: StdRng,
     edition: i64,
+    met: Met,
 }
 
 impl<'a> Actor<'a> {
@@ -42,27 +44,28 @@ impl<'a> Actor<'a> {
         ids.extend((0..5).map(|fresh| format!("fresh-{number}-{fresh}")));
         let free = (0..8).map(|spare| format!("spare {number} {spare}")).collect();
         let random = StdRng::seed_from_u64(common.seed ^ number);
-        Self { world, client, ids, held, free, random, edition: (number as i64 + 1) * 1_000 }
+        Self { world, client, ids, held, free, random, edition: (number as i64 + 1) * 1_000, met: Met::default() }
     }
 
     /// The same later on, when it has to look first at what its items have become.
-    pub(super) async fn back_at_work(mut self, operations: u32) {
+    pub(super) async fn back_at_work(mut self, operations: u32) -> Met {
         let labels: Vec<_> = self.held.into_values().chain(self.free).collect();
         let items = self.world.items().await;
         let own = items.iter().map(|item| (string(item, "id"), string(item, "label")));
         self.held = own.filter(|(id, _)| self.ids.contains(id)).collect();
         self.free = labels.into_iter().filter(|label| !self.held.values().any(|held| held == label)).collect();
         self.edition += 500;
-        self.work(operations).await;
+        self.work(operations).await
     }
 
     /// Does so many operations, with pauses from none to long ones.
-    pub(super) async fn work(mut self, operations: u32) {
+    pub(super) async fn work(mut self, operations: u32) -> Met {
         for _ in 0..operations {
             let most_ms = *[0, 0, 5, 20, 100, 1_000, 20_000, 90_000].choose(&mut self.random).expect("there are some");
             tokio::time::sleep(Duration::from_millis(self.random.random_range(0..=most_ms))).await;
             self.operation().await;
         }
+        self.met
     }
 
     async fn operation(&mut self) {
@@ -92,11 +95,12 @@ impl<'a> Actor<'a> {
             _ => {
                 let past = clock::now().as_second() - 10;
                 if self.set(&id, "expires", number(past)).await {
-                    self.world.database.expire_items().await.expect("the database is there");
+                    let expired = self.world.database.expire_items().await.expect("the database is there");
+                    self.met.expired_items += expired as u64;
                     self.release(&id);
                 }
                 if self.random.random_bool(0.1) {
-                    self.world.database.split_shards(TABLE).await.ok();
+                    self.met.splits += u64::from(self.world.database.split_shards(TABLE).await.is_ok());
                 }
             }
         }

@@ -24,39 +24,60 @@ pub(crate) enum Guard {
     Removes,
     /// Nobody looks where an image was before (R15).
     OldPlaces,
+    /// Nobody waits for workers of the bulk that may be alive (R14).
+    Quiet,
+    /// Changes of one item are applied in another order (R14).
+    Order,
     /// A function's failures are not reported (R16).
     Reports,
+    /// Of a batch of the stream the last record that isn't in the queue is reported, not the first (R16).
+    Lowest,
+    /// Of changes that could not be applied the first is reported, and not those that had to wait for it (R16).
+    Followers,
     /// What the queue didn't take counts as sent (R16).
     Refusals,
     /// An image is put wherever it belongs, and deleted whosever it is.
     Origins,
+    /// Whoever cuts over doesn't see what the application has changed last (R17).
+    Tail,
+    /// Nobody waits until the target is in step before the two tables are compared.
+    InStep,
 }
 
 impl Guard {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::CaptureFirst,
         Self::Groups,
         Self::EventIds,
         Self::Removes,
         Self::OldPlaces,
+        Self::Quiet,
+        Self::Order,
         Self::Reports,
+        Self::Lowest,
+        Self::Followers,
         Self::Refusals,
         Self::Origins,
+        Self::Tail,
+        Self::InStep,
     ];
 
     /// The promises that nobody can keep without the guard: each of them has to be found broken.
     pub(crate) fn breaks(self) -> &'static [Promise] {
         match self {
             Self::Removes | Self::OldPlaces => &[Promise::Ghosts],
-            Self::Origins => &[Promise::Images],
+            Self::Origins => &[Promise::Images, Promise::Books],
+            Self::InStep => &[Promise::Ends],
+            Self::Quiet | Self::Order | Self::Lowest | Self::Followers | Self::Tail => &[Promise::Images],
             _ => &[Promise::Images, Promise::Ghosts],
         }
     }
 
     /// What a task answers that isn't run at all.
     pub(crate) fn instead_of(self, task: Task) -> Option<Value> {
-        let is_put_off = self == Self::CaptureFirst && task == Task::StartCapture;
-        is_put_off.then(|| json!({ "ready": true, "wait_seconds": 1 }))
+        let is_left_out =
+            matches!((self, task), (Self::CaptureFirst, Task::StartCapture) | (Self::InStep, Task::CheckSync));
+        is_left_out.then(|| json!({ "ready": true, "wait_seconds": 1 }))
     }
 
     /// The task that is run before another, and wasn't when its time was.
@@ -70,6 +91,12 @@ impl Guard {
         match self {
             Self::CaptureFirst if body["StartingPosition"].is_string() => body["StartingPosition"] = json!("LATEST"),
             Self::Origins if body["TableName"] == TARGET && *task != Task::Prepare => strip_condition(body),
+            Self::Quiet if *task == Task::EndBulk && *operation == "Query" => {
+                let prefix = &mut body["ExpressionAttributeValues"][":prefix"];
+                if prefix["S"] == "worker#" {
+                    *prefix = json!({ "S": "nobody" });
+                }
+            }
             _ if *operation == "SendMessageBatch" => {
                 body["Entries"].as_array_mut().into_iter().flatten().for_each(|entry| self.meddle(entry));
             }
@@ -101,22 +128,59 @@ impl Guard {
     }
 
     /// What it makes of an answer; nothing where it leaves it.
-    pub(crate) fn after(self, operation: &str, answer: &HttpResponse) -> Option<Value> {
-        if self != Self::Refusals || operation != "SendMessageBatch" {
-            return None;
+    pub(crate) fn after(self, passage: &Passage<'_>, answer: &HttpResponse) -> Option<Value> {
+        match (self, passage.operation) {
+            (Self::Refusals, "SendMessageBatch") => all_taken(answer),
+            (Self::Tail, "GetRecords") => {
+                let mut body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
+                body["Records"] = json!([]);
+                Some(body)
+            }
+            _ => None,
         }
-        let mut body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
-        let failed = body["Failed"].as_array_mut()?;
-        let taken: Vec<Value> = failed
-            .drain(..)
-            .map(|entry| json!({ "Id": entry["Id"], "MessageId": "none", "MD5OfMessageBody": "" }))
-            .collect();
-        body["Successful"].as_array_mut()?.extend(taken);
-        Some(body)
     }
 
-    /// What it makes of a function's answer to its mapping.
-    pub(crate) fn answer(self, answer: Result<Value, FunctionError>) -> Result<Value, FunctionError> {
-        if self == Self::Reports { Ok(json!({})) } else { answer }
+    /// What it makes of what a mapping hands to its function.
+    pub(crate) fn event(self, task: Task, mut event: Value) -> Value {
+        if (self, task) == (Self::Order, Task::ApplyChanges)
+            && let Some(records) = event["Records"].as_array_mut()
+        {
+            records.reverse();
+        }
+        event
     }
+
+    /// What it makes of a function's answer to its mapping, which has handed it `event`.
+    pub(crate) fn answer(
+        self,
+        task: Task,
+        event: &Value,
+        answer: Result<Value, FunctionError>,
+    ) -> Result<Value, FunctionError> {
+        let failures = |answer: &Value| answer["batchItemFailures"].as_array().cloned().unwrap_or_default();
+        match (self, task, answer) {
+            (Self::Reports, ..) => Ok(json!({})),
+            (Self::Lowest, Task::CaptureChanges, Ok(answer)) if !failures(&answer).is_empty() => {
+                let last = event["Records"].as_array().and_then(|records| records.last());
+                let last = last.map(|record| record["dynamodb"]["SequenceNumber"].clone());
+                Ok(json!({ "batchItemFailures": [{ "itemIdentifier": last }] }))
+            }
+            (Self::Followers, Task::ApplyChanges, Ok(answer)) => {
+                Ok(json!({ "batchItemFailures": failures(&answer).into_iter().take(1).collect::<Vec<_>>() }))
+            }
+            (.., answer) => answer,
+        }
+    }
+}
+
+/// An answer to a batch of messages that says that all of them were taken.
+fn all_taken(answer: &HttpResponse) -> Option<Value> {
+    let mut body: Value = serde_json::from_slice(answer.body().bytes()?).ok()?;
+    let failed = body["Failed"].as_array_mut()?;
+    let taken: Vec<Value> = failed
+        .drain(..)
+        .map(|entry| json!({ "Id": entry["Id"], "MessageId": "none", "MD5OfMessageBody": "" }))
+        .collect();
+    body["Successful"].as_array_mut()?.extend(taken);
+    Some(body)
 }

@@ -7,6 +7,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use super::images::Shape;
+use super::twins;
 use crate::migrations::text;
 use crate::scenario::{Hazards, Scenario as Common};
 
@@ -25,10 +26,39 @@ pub(crate) struct Scenario {
     pub(crate) mapping_takes: Duration,
     /// Whether the source has a stream before the copy begins.
     pub(crate) has_stream: bool,
+    /// Whether two of its items belong at one place of the target.
+    pub(crate) has_twins: bool,
+    /// Whether its bulk is read from an export, and what befalls that.
+    pub(crate) export: Option<Export>,
+    /// How long it takes until the queue counts a message.
+    pub(crate) counts_lag: Duration,
+    /// How often the queue hands a change over before it is a dead letter.
+    pub(crate) receives: u32,
     /// Whether it is cut over in the end, with a way back.
     pub(crate) is_cut_over: bool,
     /// What befalls the invocations of mappings.
     pub(crate) misfortunes: OfInvocations,
+    /// The same while it is cut over.
+    pub(crate) misfortunes_at_the_end: OfInvocations,
+}
+
+/// An export of the source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Export {
+    pub(crate) takes: Duration,
+    pub(crate) files: usize,
+    /// That one of its files is damaged until somebody has seen it.
+    pub(crate) is_damaged: bool,
+}
+
+impl Export {
+    fn draw(random: &mut StdRng) -> Self {
+        Self {
+            takes: Duration::from_secs(random.random_range(0..600)),
+            files: random.random_range(1..6),
+            is_damaged: random.random_bool(0.3),
+        }
+    }
 }
 
 impl Scenario {
@@ -51,27 +81,53 @@ impl Scenario {
         for (at, item) in common.items.iter_mut().enumerate() {
             item.insert("label".into(), text(&format!("label {at:03}")));
         }
+        let has_twins = shape == Shape::Labelled && random.random_bool(0.3);
+        if has_twins {
+            twins::make(&mut common.items);
+        }
+        let export = random.random_bool(0.3).then(|| Export::draw(random));
         let segments = random.random_range(1..=8);
         common.definition = format!(
-            "migration: simulated\nsource: {{ table: things }}\ntarget: {{ table: others, reverse: {} }}\n{}\n\
-             segments: {segments}\nprewarm: false\ntolerated_failures: {{ percentage: 0 }}",
+            "migration: simulated\nsource: {{ table: things }}\ntarget: {{ table: others, bulk: {}, reverse: {} }}\n{}\n\
+             segments: {segments}\nprewarm: false\ntolerated_failures: {{ percentage: {} }}",
+            if export.is_some() { "export" } else { "scan" },
             shape.steps_back(),
-            shape.steps()
+            shape.steps(),
+            if has_twins { 100 } else { 0 }
         );
         let roughness = if random.random_bool(0.3) { 0.0 } else { 0.15 };
         let mut chance = || random.random_range(0.0..=roughness);
         let (killed, lost, late, repeated) = (chance(), chance(), chance(), chance());
+        let (forked, rewound) = (chance() / 2.0, chance());
         // A batch that comes again after minutes meets what the queue still remembers of it, and what it doesn't.
         let longest = if random.random_bool(0.8) { 20 } else { 400 };
         let after = Duration::from_millis(1)..=Duration::from_secs(longest);
+        let misfortunes = OfInvocations { killed, lost, late, repeated, forked, rewound, after };
+        // What was written last may come when nobody expects it any more.
+        let misfortunes_at_the_end = match random.random_bool(0.5) {
+            true => OfInvocations {
+                late: 0.3,
+                after: Duration::from_secs(1)..=Duration::from_secs(400),
+                ..misfortunes.clone()
+            },
+            false => misfortunes.clone(),
+        };
         Self {
             common,
             shape,
             target_units: random.random_bool(0.4).then(|| random.random_range(60..400)),
-            mapping_takes: Duration::from_secs(random.random_range(0..15)),
+            // Where it takes no time, changes are applied as soon as the bulk is over.
+            mapping_takes: Duration::from_secs(random.random_range(0..30_u64).saturating_sub(15)),
             has_stream: random.random_bool(0.5),
-            is_cut_over: random.random_bool(0.3),
-            misfortunes: OfInvocations { killed, lost, late, repeated, forked: 0.0, rewound: 0.0, after },
+            has_twins,
+            export,
+            counts_lag: Duration::from_secs(random.random_range(0..60)),
+            // By bad luck alone no change comes a thousand times; one that can't be applied would come for ever.
+            receives: if has_twins || random.random_bool(0.4) { 2 } else { 1_000 },
+            // The gate is closed to a target that differs.
+            is_cut_over: random.random_bool(0.3) && !has_twins,
+            misfortunes,
+            misfortunes_at_the_end,
         }
     }
 

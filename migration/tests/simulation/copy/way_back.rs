@@ -2,12 +2,13 @@
 //! the application moves, and what it writes to the target from then on is carried to the source.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex as Lock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use embedded::{Faults, Weather};
+use embedded::{Faults, Misfortunes, Weather};
 use migration::copy::sync::Sync;
 use migration::cutover::{self, Mover, Options, Phase};
 use migration::item::Item;
@@ -24,7 +25,7 @@ use super::{Played, Scenario};
 use crate::lambda::Lambda;
 use crate::migrations::{number, text};
 use crate::model::{Broken, Promise};
-use crate::scenario::{Hazards, item};
+use crate::scenario::item;
 use crate::wire::Traffic;
 use crate::world::World;
 
@@ -35,6 +36,9 @@ const MOST_TRIES: u32 = 12;
 /// Between two tries: longer than a message may be hidden.
 const PATIENCE: Duration = Duration::from_secs(600);
 const WITHIN: Duration = Duration::from_secs(3 * 3_600);
+
+/// How long a request of somebody far away takes, and its answer. The nearer, the more looks there are into quiet minutes.
+const FAR_AWAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(4);
 
 /// Where whoever cuts over may die.
 const PHASES: [Phase; 5] =
@@ -52,9 +56,10 @@ pub(super) async fn play(played: &Played<'_>, rough: &Lambda, calm: &Lambda) -> 
     let Played { scenario, world, traffic, .. } = played;
     let random = &mut StdRng::seed_from_u64(scenario.common.seed ^ 0xBAC);
     let application = Application::new(scenario, world, traffic);
-    let person =
-        Lambda::new((*world).clone(), (*traffic).clone(), Weather::default(), Hazards::NONE, scenario.common.seed);
+    let person = played.lambda();
     played.turn(rough, true);
+    let misfortunes = Misfortunes::new(scenario.common.seed, scenario.misfortunes_at_the_end.clone());
+    world.database.set_hazards(Some(misfortunes));
     let mut deaths = 0;
     for number in 1.. {
         let is_rough = number <= ROUGH_TRIES;
@@ -66,6 +71,8 @@ pub(super) async fn play(played: &Played<'_>, rough: &Lambda, calm: &Lambda) -> 
         let death = (is_rough && random.random_bool(0.7)).then(|| (phase, random.random_range(0..20)));
         *application.death.lock().unwrap() = death;
         let weather = if is_rough { scenario.common.weather.clone() } else { Weather::default() };
+        let latency = if random.random_bool(0.8) { FAR_AWAY } else { weather.latency.clone() };
+        let weather = Weather { latency, ..weather };
         let services = person.services(Task::StartReplay, &Faults::new(random.random(), weather));
         match attempt(played, &services, &application).await {
             Tried::Over => break,
@@ -73,12 +80,16 @@ pub(super) async fn play(played: &Played<'_>, rough: &Lambda, calm: &Lambda) -> 
             Tried::Refused(error) if number >= MOST_TRIES => {
                 return (vec![Broken::new(Promise::Ends, format!("the cut-over: {error}"))], deaths);
             }
-            Tried::Refused(_) => tokio::time::sleep(PATIENCE).await,
+            Tried::Refused(_) => {
+                tokio::time::sleep(PATIENCE).await;
+                super::retried(played, &world.plan.run).await;
+            }
         }
     }
     application.moved().await;
     played.turn(calm, false);
     tokio::time::sleep(super::CALM).await;
+    super::retried(played, &world.plan.run.back()).await;
     (application.judge().await, deaths)
 }
 

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use asl::interpret::TaskFailure;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ProvisionedThroughput, ScalarAttributeType,
-    StreamSpecification, StreamViewType, TimeToLiveSpecification,
+    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, PointInTimeRecoverySpecification,
+    ProvisionedThroughput, ScalarAttributeType, StreamSpecification, StreamViewType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 use embedded::{Embedded, Function, FunctionError, Options};
@@ -23,6 +24,7 @@ use crate::lambda::Lambda;
 use crate::world::{LEDGER, TABLE, World, create};
 
 pub(crate) const TARGET: &str = "others";
+pub(super) const BUCKET: &str = "exports";
 
 /// As long as a function of the mappings may take; a message is hidden for somewhat longer.
 const FUNCTION_TIME: Duration = Duration::from_secs(120);
@@ -32,6 +34,11 @@ pub(super) async fn new(scenario: &Scenario) -> Arc<World> {
     let began = clock::begin();
     let options = Options::default().on_own_thread(true).update_takes(scenario.common.update_takes);
     let options = options.mapping_takes(scenario.mapping_takes).opened_at(SystemTime::from(began));
+    let options = options.counts_lag(scenario.counts_lag);
+    let options = match scenario.export {
+        Some(export) => options.export_takes(export.takes).export_files(export.files),
+        None => options,
+    };
     let database = Embedded::temporary(options).unwrap();
     let client = Client::from_conf(migration::client_config(database.client_builder()).build());
     create(&client, &scenario.common).await;
@@ -40,6 +47,11 @@ pub(super) async fn new(scenario: &Scenario) -> Arc<World> {
     target(&client, scenario).await;
     let ttl = TimeToLiveSpecification::builder().attribute_name("expires").enabled(true).build().unwrap();
     client.update_time_to_live().table_name(TABLE).time_to_live_specification(ttl).send().await.unwrap();
+    if scenario.export.is_some() {
+        let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build().unwrap();
+        let update = client.update_continuous_backups().table_name(TABLE);
+        update.point_in_time_recovery_specification(on).send().await.unwrap();
+    }
     if scenario.has_stream {
         let stream = StreamSpecification::builder().stream_enabled(true);
         let stream = stream.stream_view_type(StreamViewType::NewAndOldImages).build().unwrap();
@@ -47,7 +59,7 @@ pub(super) async fn new(scenario: &Scenario) -> Arc<World> {
         tokio::time::sleep(scenario.common.update_takes).await;
     }
     let ledger = Ledger::create(client.clone(), LEDGER).await.unwrap();
-    let wiring = wiring(&database).await;
+    let wiring = wiring(&database, scenario.receives).await;
     let before = Table::describe(&client, TABLE).await.unwrap();
     let target = Table::describe(&client, TARGET).await.unwrap();
     let definition = Definition::from_yaml(&scenario.common.definition).unwrap_or_else(|mistakes| panic!("{mistakes}"));
@@ -77,7 +89,7 @@ async fn target(client: &Client, scenario: &Scenario) {
     create.send().await.unwrap();
 }
 
-async fn wiring(database: &Embedded) -> Wiring {
+async fn wiring(database: &Embedded, receives: u32) -> Wiring {
     let sqs = aws_sdk_sqs::Client::from_conf(database.sqs_client_builder().build());
     let fifo = |name: &str| {
         let create = sqs.create_queue().queue_name(name).attributes(QueueAttributeName::FifoQueue, "true");
@@ -87,8 +99,7 @@ async fn wiring(database: &Embedded) -> Wiring {
     };
     let dead_letters_url = fifo("dead.fifo").send().await.unwrap().queue_url.unwrap();
     let prefix = "arn:aws:sqs:us-east-1:000000000000:";
-    // By bad luck alone no change comes so often.
-    let redrive = json!({ "deadLetterTargetArn": format!("{prefix}dead.fifo"), "maxReceiveCount": 1_000 });
+    let redrive = json!({ "deadLetterTargetArn": format!("{prefix}dead.fifo"), "maxReceiveCount": receives });
     let create = fifo("changes.fifo").attributes(QueueAttributeName::VisibilityTimeout, HIDDEN_SECONDS);
     let create = create.attributes(QueueAttributeName::RedrivePolicy, redrive.to_string());
     let queue_url = create.send().await.unwrap().queue_url.unwrap();
@@ -98,7 +109,7 @@ async fn wiring(database: &Embedded) -> Wiring {
         dead_letters_url,
         capture_function: Task::CaptureChanges.name().into(),
         replay_function: Task::ApplyChanges.name().into(),
-        export_bucket: "exports".into(),
+        export_bucket: BUCKET.into(),
     }
 }
 
@@ -109,9 +120,11 @@ pub(super) fn register(world: &World, lambda: &Lambda, guard: Option<Guard>) {
         let function = Function::new(task.name(), move |event: Value| {
             let lambda = lambda.clone();
             async move {
-                let answer = lambda.call(task, event).await;
-                let answer = answer.map_err(|failure| FunctionError::new(failure.error.as_str(), "as it says"));
-                guard.map_or(answer.clone(), |guard| guard.answer(answer))
+                let failed = |failure: TaskFailure| FunctionError::new(failure.error.as_str(), "as it says");
+                let Some(guard) = guard else { return lambda.call(task, event).await.map_err(failed) };
+                let event = guard.event(task, event);
+                let answer = lambda.call(task, event.clone()).await.map_err(failed);
+                guard.answer(task, &event, answer)
             }
         });
         world.database.register(function.timeout(FUNCTION_TIME).concurrency(20));
