@@ -1,6 +1,7 @@
 //! The template of two migrations that have little in common, and what has to hold of every template.
 
 mod copies;
+mod requests;
 
 use std::collections::BTreeSet;
 use std::fmt::Write;

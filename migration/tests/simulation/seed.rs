@@ -1,5 +1,6 @@
 //! One seed: its scenario played from the beginning to the verdict, on one thread, in virtual time.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(crate) struct Verdict {
     pub(crate) requests: u64,
     pub(crate) conflicts: u64,
     pub(crate) changes: u64,
+    /// What its tasks have asked of AWS, as IAM has it.
+    pub(crate) asked: BTreeSet<String>,
 }
 
 /// Plays a seed.
@@ -75,7 +78,8 @@ async fn course(scenario: Scenario, sabotage: Option<Sabotage>) -> Verdict {
     let mut model = model.into_inner().unwrap();
     let broken = judge(&scenario, &world, &mut model, &end).await;
     let conflicts = end.report.map_or(0, |report| report.counts.conflicts);
-    Verdict { broken, trace: traffic.trace(), met, requests: traffic.requests(), conflicts, changes: model.changes }
+    let (trace, requests, asked) = (traffic.trace(), traffic.requests(), traffic.asked());
+    Verdict { broken, trace, met, requests, conflicts, changes: model.changes, asked }
 }
 
 /// Runs the migration, and resumes it until it has ended for good. Invocations may outlive their execution, and meet

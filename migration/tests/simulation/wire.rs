@@ -1,7 +1,7 @@
 //! The wire between one invocation's clients and the database: everything that passes is noted in the trace, the
 //! process can die at any request, and a saboteur can sit on it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex};
@@ -20,9 +20,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::clock;
 use crate::sabotage::{Answer, Passage, Sabotage};
 use crate::world::TABLE;
+use crate::{clock, permissions};
 
 /// What all invocations of a seed share: the count of their requests, and the trace.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ struct State {
     writes_to_source: u64,
     /// Batches of messages that were taken in part.
     refused: u64,
+    /// What was asked of AWS, as IAM has it.
+    asked: BTreeSet<String>,
     /// When the comparison of each round began, by the round's prefix.
     rounds: BTreeMap<String, Timestamp>,
 }
@@ -84,6 +86,11 @@ impl Traffic {
     /// How many writes to the table `things` have passed.
     pub(crate) fn writes_to_source(&self) -> u64 {
         self.state.lock().unwrap().writes_to_source
+    }
+
+    /// What was asked of AWS so far, as IAM has it.
+    pub(crate) fn asked(&self) -> BTreeSet<String> {
+        self.state.lock().unwrap().asked.clone()
     }
 
     /// How many batches of messages the queue has taken in part.
@@ -177,6 +184,10 @@ impl Wire {
         }
         if self.traffic.has_expired() {
             self.faults.change(Weather { expired: 1.0, ..Weather::default() });
+        }
+        if sabotage.is_none() {
+            let asked = permissions::of(self.task, &request);
+            self.traffic.state.lock().unwrap().asked.extend(asked);
         }
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();

@@ -101,7 +101,6 @@ impl Places<'_> {
     fn on_ledger(&self, task: Task) -> Option<Statement> {
         use TableAction::{DeleteItem, GetItem, PutItem, Query, UpdateItem};
         let actions: &[TableAction] = match task {
-            Task::Prepare => &[GetItem],
             Task::MigrateSegment => &[GetItem, PutItem, UpdateItem, DeleteItem, Query],
             Task::ApplyChanges => &[GetItem, PutItem, DeleteItem],
             Task::CaptureChanges | Task::MakeTarget | Task::StartCapture | Task::StartReplay | Task::Export => {

@@ -27,7 +27,9 @@ pub(super) fn of(
     };
     match task {
         // A further attempt takes out how the one before has ended.
-        Task::Prepare => vec![on(source, &[DescribeTable]), on(ledger, &[PutItem, UpdateItem, DeleteItem, Query])],
+        Task::Prepare => {
+            vec![on(source, &[DescribeTable]), on(ledger, &[GetItem, PutItem, UpdateItem, DeleteItem, Query])]
+        }
         // Without `backup: true`, which a run can't change, the workflow never comes here: the role stays empty.
         Task::StartBackup if !definition.backup => Vec::new(),
         Task::StartBackup => vec![

@@ -26,7 +26,8 @@ use self::application::Actor;
 use self::damage::Damage;
 pub(crate) use self::guards::Guard;
 pub(crate) use self::scenario::Scenario;
-use self::world::{TARGET, dead_letters, register};
+pub(crate) use self::world::TARGET;
+use self::world::{dead_letters, register};
 use crate::clock;
 use crate::judge::End;
 use crate::lambda::{Lambda, Met};
@@ -114,6 +115,8 @@ async fn course(scenario: Scenario, guard: Option<Guard>) -> Verdict {
     // Where two items have one place there are differences for good; others are forgiven while changes are on their way.
     let on_their_way = stopped + *scenario.misfortunes.after.end() + LATENESS;
     let is_on_its_way = differs(&end) && traffic.compared_from().is_some_and(|began| began < on_their_way);
+    // A person's requests are not those of the tasks.
+    let mut asked = traffic.asked();
     let letters = retried(&played, &world.plan.run).await;
     let is_forgiven = differs(&end) && letters > 0 || is_on_its_way;
     let end = match is_unread || is_forgiven && !scenario.has_twins {
@@ -144,7 +147,9 @@ async fn course(scenario: Scenario, guard: Option<Guard>) -> Verdict {
     let changes = end.report.as_ref().map_or(0, |report| report.counts.written);
     let conflicts = end.report.as_ref().map_or(0, |report| report.counts.conflicts);
     let requests = traffic.requests() + on_the_way.requests();
-    Verdict { broken, trace: traffic.trace() ^ on_the_way.trace().rotate_left(1), met, requests, conflicts, changes }
+    asked.extend(on_the_way.asked());
+    let trace = traffic.trace() ^ on_the_way.trace().rotate_left(1);
+    Verdict { broken, trace, met, requests, conflicts, changes, asked }
 }
 
 fn of_misfortunes(played: &Played<'_>) -> Met {
