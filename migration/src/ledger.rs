@@ -177,6 +177,19 @@ impl Ledger {
         .await
     }
 
+    /// Takes an entry out, if it still has this body.
+    pub(crate) async fn delete_as(&self, run: &RunId, entry: Entry, body: &str) -> Result<(), Error> {
+        patiently(&Meter::default(), async || {
+            let delete = self.client.delete_item().table_name(&self.table).set_key(Some(key(run, entry)));
+            let delete = delete.condition_expression("#body = :before").expression_attribute_names("#body", "body");
+            match delete.expression_attribute_values(":before", AttributeValue::S(body.into())).send().await {
+                Err(SdkError::ServiceError(error)) if error.err().is_conditional_check_failed_exception() => Ok(()),
+                deleted => deleted.map(drop).map_err(|error| Error::from_sdk("DeleteItem on the ledger", error)),
+            }
+        })
+        .await
+    }
+
     /// Reads an entry.
     pub(crate) async fn get<T: DeserializeOwned>(&self, run: &RunId, entry: Entry) -> Result<Option<T>, Error> {
         self.item(run, entry).await?.as_ref().map(body).transpose()

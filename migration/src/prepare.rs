@@ -1,7 +1,9 @@
 //! The first task: looks at the table once more, and writes the plan where every worker finds it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
@@ -143,16 +145,39 @@ async fn steps_of_copy(services: &Services, plan: &Plan, target: &Target) -> Res
     })
 }
 
-/// Writes the plan. Of the attempt before, the checkpoints stay, and how it ended goes: its report, its error, and what it found
-/// when it compared.
+/// How an attempt has ended, and what it has found: of the one before, these go.
+const OF_AN_ATTEMPT: [Entry; 3] = [Entry::Report, Entry::WorkerError, Entry::Verified];
+
+/// Writes the plan. Of the attempt before, the checkpoints stay. A call that comes late, when the attempt has long begun or a
+/// further one has, changes nothing: what it takes out was there before it has looked at the plan.
 async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
     if plan.attempt == 1 {
         return ledger.put_first(&plan.run, Entry::Plan, plan).await.map(drop);
     }
-    ledger.put(&plan.run, Entry::Plan, plan).await?;
-    ledger.delete(&plan.run, Entry::Report).await?;
-    ledger.delete(&plan.run, Entry::Verified).await?;
-    ledger.delete(&plan.run, Entry::WorkerError).await
+    let mut stale = Vec::new();
+    for entry in OF_AN_ATTEMPT {
+        let found = ledger.get_with_body::<IgnoredAny>(&plan.run, entry).await?;
+        stale.extend(found.map(|(_, body)| (entry, body)));
+    }
+    let Some((before, body)) = ledger.get_with_body::<Plan>(&plan.run, Entry::Plan).await? else {
+        return ledger.put_first(&plan.run, Entry::Plan, plan).await.map(drop);
+    };
+    match before.attempt.cmp(&plan.attempt) {
+        Ordering::Less => {}
+        Ordering::Equal => return Ok(()),
+        Ordering::Greater => {
+            let message =
+                format!("attempt {} of run {} comes after attempt {}", plan.attempt, plan.run, before.attempt);
+            return Err(Error::new(Kind::Refused, message));
+        }
+    }
+    for (entry, body) in stale {
+        ledger.delete_as(&plan.run, entry, &body).await?;
+    }
+    match ledger.replace(&plan.run, Entry::Plan, &body, plan).await? {
+        true => Ok(()),
+        false => Err(Error::new(Kind::Busy, "the run's plan is being changed")),
+    }
 }
 
 /// The children in whose segments there are failed items.

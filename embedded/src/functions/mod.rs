@@ -146,9 +146,10 @@ impl Functions {
         let luck = self.state().hazards.as_ref().map(Misfortunes::draw).unwrap_or_default();
         let answer = match luck {
             Luck::Repeated { after } => {
-                let first = function.run(event.clone(), None).await;
+                // Nobody has heard of this one.
+                let _ = function.run(event.clone(), None).await;
                 tokio::time::sleep(after).await;
-                function.run(event, None).await.and(first)
+                function.run(event, None).await
             }
             Luck::Lost => {
                 function.run(event, None).await?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Mover;
-use super::tail::Tail;
+use super::tail::{Reach, Tail};
 use crate::copy::sync::{self, Sync};
 use crate::error::{Error, Kind};
 use crate::plan::RunId;
@@ -26,7 +26,7 @@ pub(super) struct Patience {
 
 /// Reads the stream to its end, and on until the application has stopped.
 pub(super) async fn until_stopped(tail: &mut Tail<'_>, mover: &dyn Mover) -> Result<(), Error> {
-    tail.read_on().await?;
+    tail.read_on(Reach::Nearly).await?;
     let mut stopped = mover.before();
     let mut unread = None;
     loop {
@@ -34,7 +34,7 @@ pub(super) async fn until_stopped(tail: &mut Tail<'_>, mover: &dyn Mover) -> Res
             biased;
             ended = &mut stopped => return ended.and(unread.map_or(Ok(()), Err)),
             // An iterator that isn't used for 15 minutes expires.
-            () = sleep(POLL), if unread.is_none() => unread = tail.read_on().await.err(),
+            () = sleep(POLL), if unread.is_none() => unread = tail.read_on(Reach::Nearly).await.err(),
         }
     }
 }
@@ -52,7 +52,7 @@ pub(super) async fn until_quiet(
     let deadline = Instant::now() + within;
     let mut silence = Silence::default();
     loop {
-        let has_come = tail.read_on().await?;
+        let has_come = tail.read_on(Reach::End).await?;
         let sync = sync::check(services, run).await?;
         mover.sees(&sync);
         if sync.dead_letters > 0 {

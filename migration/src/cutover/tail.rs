@@ -2,8 +2,8 @@
 //! not handed yet; who reads the stream knows what the application has changed lately, and waits until the target shows it.
 //!
 //! Records of one item reach capture in their order, and so do those of one lane of a shard: once the last ones are through,
-//! those before them are. So the newest few items of each shard are enough to wait for, however old they are. DynamoDB gives no iterator by time: a
-//! shard is read from its beginning, which lies four hours back at most, before the application is stopped.
+//! those before them are. So the newest few items of each shard are enough to wait for, however old they are. DynamoDB gives no
+//! iterator by time: a shard is read from its beginning, which lies four hours back at most, before the application is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,7 @@ use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsOutput;
 use aws_sdk_dynamodbstreams::types::{Record, Shard, ShardIteratorType, StreamRecord};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Duration, Instant};
 
 use super::{Mover, values};
 use crate::copy::put::{Spent, Tables, same_item, same_key};
@@ -24,7 +25,6 @@ use crate::patience::{Meter, patiently};
 use crate::plan::Plan;
 use crate::services::Services;
 use crate::table::Table;
-use tokio::time::{Duration, Instant};
 
 /// Items of a shard that are waited for: a mapping reads it in ten lanes at most (Lambda developer guide, "Using Lambda with
 /// Amazon DynamoDB"), and of so many each lane has some.
@@ -40,6 +40,18 @@ const LIST_EVERY: Duration = Duration::from_secs(10);
 const ASK_ALL_EVERY: Duration = Duration::from_secs(300);
 /// Requests that are under way, of shards that are read and of items that are compared.
 const IN_FLIGHT: usize = 16;
+
+/// As long as an application writes, a busy shard has no end: its last minute is near enough.
+const NEARLY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How far a stream is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Into its last minute.
+    Nearly,
+    /// To where nothing more comes just now.
+    End,
+}
 
 /// A place in a shard.
 struct Place {
@@ -135,8 +147,8 @@ impl<'t> Tail<'t> {
         self.expiry.as_deref()
     }
 
-    /// Reads on as far as there is something to read; tells whether anything of interest came.
-    pub(super) async fn read_on(&mut self) -> Result<bool, Error> {
+    /// Reads on; tells whether anything came that breaks the silence.
+    pub(super) async fn read_on(&mut self, reach: Reach) -> Result<bool, Error> {
         if self.listed.elapsed() >= LIST_EVERY {
             self.enter_open_shards().await?;
         }
@@ -157,7 +169,7 @@ impl<'t> Tail<'t> {
                 stream::iter(asked).map(async |(id, iterator)| Ok::<_, Error>((id, get(client, &iterator).await?)));
             let answers: Vec<_> = asked.buffered(IN_FLIGHT).try_collect().await?;
             for (id, answer) in answers {
-                let (came, left) = self.take(&id, answer).await?;
+                let (came, left) = self.take(&id, answer, reach).await?;
                 has_come |= came;
                 match left {
                     Left::More => {}
@@ -298,7 +310,7 @@ impl<'t> Tail<'t> {
     }
 
     /// Takes what was read of a shard; tells whether anything of interest came, and what is left.
-    async fn take(&mut self, id: &str, answer: GetRecordsOutput) -> Result<(bool, Left), Error> {
+    async fn take(&mut self, id: &str, answer: GetRecordsOutput, reach: Reach) -> Result<(bool, Left), Error> {
         let Some(Place { empty_answers, parent, .. }) = self.places.remove(id) else {
             return Ok((false, Left::Nothing));
         };
@@ -314,6 +326,7 @@ impl<'t> Tail<'t> {
         }
         let empty_answers = if is_empty { empty_answers.saturating_sub(1).max(1) } else { empty_answers };
         let is_at_end = is_empty && (empty_answers == 1 || answer.next_shard_iterator.is_none());
+        let is_near = reach == Reach::Nearly && newest.is_some_and(|newest| newest > (self.services.clock)() - NEARLY);
         // A shard that is younger than what counts as lately: the rest is in the one that it came out of.
         let parent = match parent {
             Some(parent) if oldest.is_some_and(|oldest| oldest >= self.since) || oldest.is_none() && is_at_end => {
@@ -324,7 +337,7 @@ impl<'t> Tail<'t> {
         };
         let Some(iterator) = answer.next_shard_iterator else { return Ok((has_come, Left::Ended)) };
         self.places.insert(id.to_owned(), Place { iterator, empty_answers, parent });
-        Ok((has_come, if is_at_end { Left::Nothing } else { Left::More }))
+        Ok((has_come, if is_at_end || is_near { Left::Nothing } else { Left::More }))
     }
 
     /// Notes the item of a record, and lets go of those that were noted long before it; tells whether it breaks the silence.

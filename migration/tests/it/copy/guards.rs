@@ -6,12 +6,13 @@ use std::time::Duration;
 use asl::interpret::MemoryObjects;
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use aws_sdk_sqs::types::QueueAttributeName;
-use embedded::{Hazards, Misfortunes};
+use embedded::{Faults, Hazards, Misfortunes, Weather};
 use migration::copy::sync::{self, Sync};
 use migration::cutover::{self, Options, Phase, Refusal};
 use migration::item::json::item_from_json;
 use migration::plan::{Plan, RunId};
-use migration::{Kind, Services, Task, local};
+use migration::transform::Functions;
+use migration::{Carrier, Kind, Services, Task, local};
 use serde_json::json;
 use tokio::time::sleep;
 
@@ -258,4 +259,33 @@ async fn after_a_bulk_alone_the_target_s_items_expire() {
     assert_eq!((done.phase, done.expiry.as_deref()), (Phase::Over, Some("gone")));
     let described = world.client.describe_time_to_live().table_name(TARGET).send().await.unwrap();
     assert_eq!(described.time_to_live_description.unwrap().attribute_name.as_deref(), Some("gone"));
+}
+
+/// Whoever waited for the end of its stream would never get to stop it.
+#[tokio::test(start_paused = true)]
+async fn an_application_that_never_rests_is_stopped_all_the_same() {
+    let (world, plan) = in_step(LINES).await;
+    let latency = Duration::from_millis(100)..=Duration::from_millis(100);
+    let far_away = world.aws.faulty_http_client(&Faults::new(1, Weather { latency, ..Weather::default() }));
+    let wiring = world.services.carrier.as_ref().unwrap().wiring.clone();
+    let (aws, ledger) = (&world.aws, world.services.ledger.clone());
+    let mut services = Services::new(world.client.clone(), None, ledger, Functions::new(), world.services.clock);
+    let streams = aws.streams_client_builder().http_client(far_away);
+    let (lambda, s3) = (aws.lambda_client_builder(), aws.s3_client_builder());
+    services.carrier = Some(Carrier::new(lambda, aws.sqs_client_builder(), s3, streams, wiring));
+    let person = Person::default();
+    let writing = async {
+        for at in 0.. {
+            world.put(at % 20, &format!("busy {at}")).await;
+            sleep(Duration::from_millis(20)).await;
+            if person.seen().contains(&"before".to_owned()) {
+                return;
+            }
+        }
+    };
+    let cut_over = tokio::time::timeout(Duration::from_secs(600), async {
+        tokio::join!(cutover::cut_over(&services, &plan.run, ONE_WAY, &person), writing).0
+    });
+    assert_eq!(cut_over.await.expect("it is stopped").unwrap().phase, Phase::Over);
+    assert_eq!(world.items(TARGET).await, world.images().await);
 }
