@@ -44,4 +44,14 @@ impl Claim {
             _ => Err(lost(run)),
         }
     }
+
+    /// Ends it as if it had never been begun; an error where somebody has taken it over.
+    pub(super) async fn undo(&self, services: &Services, run: &RunId) -> Result<(), Error> {
+        match services.ledger.get_with_body::<Cutover>(run, Entry::Cutover).await? {
+            Some((found, body)) if found.by == self.cutover.by => {
+                services.ledger.delete_as(run, Entry::Cutover, &body).await
+            }
+            _ => Err(lost(run)),
+        }
+    }
 }

@@ -164,11 +164,11 @@ pub async fn take_back(services: &Services, run: &RunId) -> Result<Cutover, Erro
         return Err(Error::invalid(format!("expected a cut-over of run {run} that can be taken back, found none")));
     };
     // From here on whoever was at it can go no further.
-    Claim::take(services, run, Cutover { phase: Phase::TakingBack, ..cutover.clone() }, &body).await?;
+    let claim = Claim::take(services, run, Cutover { phase: Phase::TakingBack, ..cutover.clone() }, &body).await?;
     if gate::look(services, run).await?.carries_changes() {
         back_on(services, run).await?;
     }
-    services.ledger.delete(run, Entry::Cutover).await?;
+    claim.undo(services, run).await?;
     Ok(cutover)
 }
 
@@ -295,7 +295,7 @@ impl Steps<'_> {
             Phase::Draining => current::carry_expiries(&services.ledger, run, None).await?,
             _ => back_on(services, run).await?,
         }
-        services.ledger.delete(run, Entry::Cutover).await?;
+        self.claim.undo(services, run).await?;
         let what =
             "the cut-over was not begun, and changes are carried on; whoever stopped the application starts it again";
         Err(error.while_doing(what))
