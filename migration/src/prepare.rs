@@ -166,8 +166,11 @@ async fn begin(ledger: &Ledger, plan: &Plan) -> Result<(), Error> {
         Ordering::Less => {}
         Ordering::Equal => return Ok(()),
         Ordering::Greater => {
-            let message =
-                format!("attempt {} of run {} comes after attempt {}", plan.attempt, plan.run, before.attempt);
+            let message = format!(
+                "expected attempt {} of run {} to be its newest, found attempt {}: this one has come too late, and changes \
+                 nothing",
+                plan.attempt, plan.run, before.attempt
+            );
             return Err(Error::new(Kind::Refused, message));
         }
     }

@@ -9,6 +9,7 @@ mod capacity;
 mod consumed;
 mod exports;
 mod faults;
+mod functions;
 mod items;
 mod load;
 mod mappings;

@@ -48,8 +48,12 @@ impl Change {
     /// The message group: changes of one item stay in order, those of others don't wait for them (R14). A hash of the whole
     /// key with its types.
     pub fn group(&self) -> String {
-        let mut key = self.key.clone();
-        key.sort_all_objects();
-        Sha256::digest(key.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
+        digest(self.key.clone())
     }
+}
+
+/// A hash of JSON, whatever the order of its objects' members: 64 characters.
+pub(super) fn digest(mut json: Value) -> String {
+    json.sort_all_objects();
+    Sha256::digest(json.to_string()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

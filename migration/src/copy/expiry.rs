@@ -9,10 +9,10 @@ pub(crate) const PRINCIPAL: &str = "dynamodb.amazonaws.com";
 /// What expired longer ago is left alone by DynamoDB.
 const FIVE_YEARS_SECONDS: f64 = 5.0 * 365.0 * 24.0 * 3600.0;
 
-/// Whether a table whose items expire by `attribute` deletes this one by itself (developer guide, "Time to Live": a number of
-/// seconds, of the last five years).
-pub(crate) fn has_expired(item: &Item, attribute: &str, now: Timestamp) -> bool {
-    let at = item.get(attribute).and_then(|value| value.as_n().ok()?.parse::<f64>().ok());
+/// Whether a table whose items expire by `attribute`, if they do, deletes this one by itself (developer guide, "Time to Live": a
+/// number of seconds, of the last five years).
+pub(crate) fn has_expired(item: &Item, attribute: Option<&str>, now: Timestamp) -> bool {
+    let at = attribute.and_then(|attribute| item.get(attribute)?.as_n().ok()?.parse::<f64>().ok());
     let now = now.as_second() as f64;
     at.is_some_and(|at| at < now && at > now - FIVE_YEARS_SECONDS)
 }

@@ -2,9 +2,8 @@
 //! behind the changes that came before, and before those that come after (R14).
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
-use crate::copy::change::{Change, What};
+use crate::copy::change::{Change, What, digest};
 use crate::copy::queue;
 use crate::error::Error;
 use crate::plan::RunId;
@@ -17,8 +16,6 @@ pub(crate) async fn send(services: &Services, run: &RunId, key: &Value, place: O
     let what = What::Refresh { old_target_key: place.cloned() };
     let mut change = Change { run: run.clone(), event: String::new(), at: now, key: key.clone(), what };
     // Two of one item at one moment are two where their places differ. 128 characters at most (SQS API reference, SendMessage).
-    let what = Sha256::digest(json!([key, place]).to_string());
-    let what: String = what.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    change.event = format!("refresh-{}-{what}", now.as_nanosecond());
+    change.event = format!("refresh-{}-{}", now.as_nanosecond(), &digest(json!([key, place]))[..32]);
     queue::send(services.carrier()?, &change).await
 }

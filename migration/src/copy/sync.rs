@@ -194,13 +194,9 @@ pub(crate) async fn come_up(services: &Services, run: &RunId) -> Result<Waiting,
     control::heed_stop(&services.ledger, run).await?;
     let sync = check(services, run).await?;
     if !sync.is_in_step() {
-        let backlog_seconds = sync.backlog() / APPLIED_A_SECOND;
-        // Where it is held up otherwise, the longer it lasts the later: looks are events of the execution.
         let bulk_over = books::course(&services.ledger, run).await?.bulk_over;
-        let waited_seconds = bulk_over.map_or(0, |over| seconds_between(over, (services.clock)()).unsigned_abs());
-        let wait_seconds = backlog_seconds.max(waited_seconds / LOOKS_IN_A_WAIT);
-        let wait_seconds = u32::try_from(wait_seconds).unwrap_or(LONGEST_WAIT_SECONDS);
-        return Ok(Waiting::seconds(wait_seconds.clamp(LOOK_SECONDS, LONGEST_WAIT_SECONDS)));
+        let waited_seconds = bulk_over.map_or(0, |over| seconds_between(over, (services.clock)()));
+        return Ok(Waiting::seconds(next_look(sync.backlog(), waited_seconds)));
     }
     let now = (services.clock)();
     books::amend(&services.ledger, run, |course| {
@@ -208,6 +204,13 @@ pub(crate) async fn come_up(services: &Services, run: &RunId) -> Result<Waiting,
     })
     .await?;
     Ok(Waiting::OVER)
+}
+
+/// In how many seconds a backlog is worth another look. Where it isn't that which holds the target up, the longer it lasts the
+/// later: each look is events of the execution, of which it has 25,000.
+fn next_look(backlog: u64, waited_seconds: i64) -> u32 {
+    let seconds = (backlog / APPLIED_A_SECOND).max(waited_seconds.unsigned_abs() / LOOKS_IN_A_WAIT);
+    u32::try_from(seconds).unwrap_or(LONGEST_WAIT_SECONDS).clamp(LOOK_SECONDS, LONGEST_WAIT_SECONDS)
 }
 
 /// How far the target of a run's copy is behind its source.
@@ -346,6 +349,18 @@ mod tests {
         for (sync, alarms) in cases {
             assert_eq!(sync.alarms(), alarms, "{sync:?}");
         }
+    }
+
+    /// A look is eight events or so: 25,000 are enough for more than a week in which nothing is captured.
+    #[test]
+    fn the_longer_it_is_waited_the_fewer_looks_there_are() {
+        assert_eq!([next_look(0, 0), next_look(0, 300), next_look(100_000, 0)], [5, 5, 300]);
+        let (mut waited_seconds, mut looks) = (0, 0);
+        while waited_seconds < 7 * 24 * 3_600 {
+            waited_seconds += i64::from(next_look(0, waited_seconds));
+            looks += 1;
+        }
+        assert!(looks * 8 < 25_000, "{looks} looks");
     }
 
     #[test]

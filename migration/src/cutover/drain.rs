@@ -24,7 +24,7 @@ pub(super) struct Patience {
     pub(super) within: Duration,
 }
 
-/// Reads the stream to its end, and on until the application has stopped.
+/// Reads the stream into its last minute, and on until the application has stopped.
 pub(super) async fn until_stopped(tail: &mut Tail<'_>, mover: &dyn Mover) -> Result<(), Error> {
     tail.read_on(Reach::Nearly).await?;
     let mut stopped = mover.before();
@@ -83,7 +83,8 @@ fn too_late(seconds: u64, is_quiet: bool, unapplied: usize) -> String {
         ),
         false => format!(
             "expected the source to be quiet within {seconds} s, found that changes still come: stop the application's \
-             writes first, for example with --before, and where items expire whose copies don't, time to live"
+             writes first, for example with --before; where the source deletes items by time to live and the target doesn't, \
+             switch that off"
         ),
     }
 }

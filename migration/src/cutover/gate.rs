@@ -163,7 +163,7 @@ pub fn refusals(seen: &Look, reverse: bool) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     match &seen.sync {
         Some(sync) => refusals.extend(of_sync(sync, &seen.course)),
-        None if seen.summary.as_ref().is_none_or(|summary| summary.status != Status::Succeeded) => {
+        None if seen.summary.as_ref().is_some_and(|summary| summary.status != Status::Succeeded) => {
             refusals.push(Refusal::NotInStep);
         }
         None => {}

@@ -240,8 +240,7 @@ impl<'t> Tail<'t> {
 
     /// Whether the target deletes an item by itself.
     fn has_expired(&self, image: &Item) -> bool {
-        let expiry = self.expiry.as_deref();
-        expiry.is_some_and(|attribute| expiry::has_expired(image, attribute, (self.services.clock)()))
+        expiry::has_expired(image, self.expiry.as_deref(), (self.services.clock)())
     }
 
     /// Those that aren't read yet, and have no end: children of shards that are read are among them, and others that nobody
@@ -309,7 +308,7 @@ impl<'t> Tail<'t> {
         }
     }
 
-    /// Takes what was read of a shard; tells whether anything of interest came, and what is left.
+    /// Takes what was read of a shard; tells whether anything came that breaks the silence, and what is left.
     async fn take(&mut self, id: &str, answer: GetRecordsOutput, reach: Reach) -> Result<(bool, Left), Error> {
         let Some(Place { empty_answers, parent, .. }) = self.places.remove(id) else {
             return Ok((false, Left::Nothing));

@@ -167,8 +167,7 @@ impl<'j> Judge<'j> {
     }
 
     fn has_expired(&self, image: &Item) -> bool {
-        let expiry = self.expiry.as_ref();
-        expiry.is_some_and(|attribute| expiry::has_expired(image, attribute, (self.services.clock)()))
+        expiry::has_expired(image, self.expiry.as_deref(), (self.services.clock)())
     }
 
     /// Items of the target against those that they are the images of.

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use asl::interpret::MemoryObjects;
 use async_trait::async_trait;
 use migration::definition::WriteRequests;
-use migration::summary::Status;
+use migration::summary::{self, Status};
+use migration::transform::Functions;
+use migration::{Task, local};
 use serde_json::json;
 
 use crate::capacity::assert_units;
@@ -92,4 +95,28 @@ async fn a_resumed_run_restores_what_it_raised() {
 both_ways! {
     #[tokio::test]
     a_page_that_was_begun_is_worked_again_without_harm,
+}
+
+/// Lambda may call a function twice, and the second call may be late: it takes nothing from an attempt that is further.
+#[tokio::test]
+async fn a_late_prepare_changes_nothing_of_what_came_after_it() {
+    let world = World::new(Billing::OnDemand, things(20)).await;
+    let plan = world.plan(COUNT).await;
+    let services = world.services(Functions::new());
+    let prepare = async |attempt: u32| {
+        let plan = serde_json::to_value(plan.clone().resumed(attempt)).unwrap();
+        Task::Prepare.run(&services, plan, None).await
+    };
+    let report = async || summary::read(&world.ledger, &plan.run).await.unwrap().map(|report| report.attempt);
+    local::run(services.clone(), &plan, MemoryObjects::new()).await.unwrap();
+    assert_eq!(report().await, Some(1));
+    prepare(3).await.unwrap();
+    assert_eq!(report().await, None, "how the attempt before has ended goes");
+    Task::Summarise.run(&services, json!({ "run": plan.run }), None).await.unwrap();
+    prepare(3).await.unwrap();
+    let late = prepare(2).await.unwrap_err();
+    assert!(late.to_string().contains("found attempt 3"), "{late}");
+    prepare(1).await.unwrap();
+    assert_eq!(report().await, Some(3));
+    assert_eq!(migration::plan::read(&world.ledger, &plan.run).await.unwrap().unwrap().attempt, 3);
 }

@@ -1,5 +1,5 @@
-//! The functions as Lambda runs them: each invocation with services of its own, killed at any of its requests, out of
-//! time, delivered twice; and the process around all of them, which may die.
+//! The functions as Lambda runs them: each invocation in a sandbox that nobody else is in, a warm one where there is one, killed at
+//! any of its requests, out of time, delivered twice; and the process around all of them, which may die.
 
 use std::collections::HashMap;
 use std::ops::{AddAssign, RangeInclusive};

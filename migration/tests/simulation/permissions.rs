@@ -10,12 +10,11 @@ use serde_json::Value;
 use crate::copy::TARGET;
 use crate::world::{LEDGER, TABLE};
 
-/// The permissions that a request needs.
-pub(crate) fn of(task: Task, request: &HttpRequest) -> BTreeSet<String> {
-    let body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap_or_default();
+/// The permissions that a request with this body, as JSON, needs.
+pub(crate) fn of(task: Task, request: &HttpRequest, body: &Value) -> BTreeSet<String> {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let asked = match target.split_once('.') {
-        Some((service, operation)) if service.starts_with("DynamoDB") => of_tables(operation, &body),
+        Some((service, operation)) if service.starts_with("DynamoDB") => of_tables(operation, body),
         Some(("AmazonSQS", operation)) => {
             let url = body["QueueUrl"].as_str().unwrap_or_default();
             let queue = if url.contains("dead") { "dead-letters" } else { "changes" };

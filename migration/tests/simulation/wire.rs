@@ -185,14 +185,15 @@ impl Wire {
         if self.traffic.has_expired() {
             self.faults.change(Weather { expired: 1.0, ..Weather::default() });
         }
-        if sabotage.is_none() {
-            let asked = permissions::of(self.task, &request);
-            self.traffic.state.lock().unwrap().asked.extend(asked);
-        }
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         // What goes to S3 or comes from it is no JSON; nobody meddles with that.
-        let Ok(mut body) = serde_json::from_slice::<Value>(request.body().bytes().unwrap_or_default()) else {
+        let body = serde_json::from_slice::<Value>(request.body().bytes().unwrap_or_default()).ok();
+        if sabotage.is_none() {
+            let asked = permissions::of(self.task, &request, body.as_ref().unwrap_or(&Value::Null));
+            self.traffic.state.lock().unwrap().asked.extend(asked);
+        }
+        let Some(mut body) = body else {
             self.traffic.note((self.task, request.method().to_owned(), request.uri().to_owned()));
             return inner.call(request).await;
         };

@@ -1,6 +1,7 @@
 //! R14, R16: what the stream tells is in the queue, in order, or is delivered again.
 
 use aws_sdk_sqs::types::QueueAttributeName::FifoQueue;
+use jiff::Timestamp;
 use migration::copy::capture::capture;
 use migration::copy::change::Change;
 use migration::copy::current;
@@ -194,4 +195,17 @@ async fn a_late_redelivery_does_not_turn_two_changes_around() {
     assert_eq!(events, ["event-1", "event-2", "event-1"], "the window has closed for one of them");
     assert!(copy.replay(&services, &changes).await.is_empty());
     assert_eq!(copy.target().await, copy.world.items().await[..1]);
+}
+
+/// Where nobody says when it was made, nobody knows that the bulk has it.
+#[tokio::test]
+async fn a_record_without_a_time_is_carried() {
+    let copy = copy().await;
+    let services = copy.begun(Some(Timestamp::from_second(BEGAN - 60).unwrap())).await;
+    let mut untimed = modify(1, "a");
+    untimed["dynamodb"].as_object_mut().unwrap().remove("ApproximateCreationDateTime");
+    let old = record(2, "MODIFY", json!({ "id": { "S": "b" } }), -100);
+    capture(&services, json!({ "Records": [untimed, old] }), None).await.unwrap();
+    let taken = copy.queue.taken();
+    assert_eq!(taken.iter().map(|entry| &entry["MessageDeduplicationId"]).collect::<Vec<_>>(), ["event-1"]);
 }

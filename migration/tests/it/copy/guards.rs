@@ -7,17 +7,18 @@ use asl::interpret::MemoryObjects;
 use aws_sdk_dynamodb::types::{StreamSpecification, StreamViewType};
 use aws_sdk_sqs::types::QueueAttributeName;
 use embedded::{Faults, Hazards, Misfortunes, Weather};
+use jiff::{SignedDuration, Timestamp};
 use migration::copy::sync::{self, Sync};
 use migration::cutover::{self, Options, Phase, Refusal};
 use migration::item::json::item_from_json;
 use migration::plan::{Plan, RunId};
 use migration::transform::Functions;
-use migration::{Carrier, Kind, Services, Task, local};
+use migration::{Kind, Services, Task, local};
 use serde_json::json;
 use tokio::time::sleep;
 
 use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, applied, in_step};
-use super::whole::{LINES, SOURCE, TARGET, World};
+use super::whole::{LINES, SOURCE, TARGET, World, clock};
 
 /// A queue that is empty says nothing of a record that capture wasn't handed yet.
 #[tokio::test(start_paused = true)]
@@ -267,12 +268,9 @@ async fn an_application_that_never_rests_is_stopped_all_the_same() {
     let (world, plan) = in_step(LINES).await;
     let latency = Duration::from_millis(100)..=Duration::from_millis(100);
     let far_away = world.aws.faulty_http_client(&Faults::new(1, Weather { latency, ..Weather::default() }));
-    let wiring = world.services.carrier.as_ref().unwrap().wiring.clone();
-    let (aws, ledger) = (&world.aws, world.services.ledger.clone());
-    let mut services = Services::new(world.client.clone(), None, ledger, Functions::new(), world.services.clock);
-    let streams = aws.streams_client_builder().http_client(far_away);
-    let (lambda, s3) = (aws.lambda_client_builder(), aws.s3_client_builder());
-    services.carrier = Some(Carrier::new(lambda, aws.sqs_client_builder(), s3, streams, wiring));
+    let ledger = world.services.ledger.clone();
+    let mut services = Services::new(world.client.clone(), None, ledger, Functions::new(), clock);
+    services.carrier = Some(world.carrier(world.aws.streams_client_builder().http_client(far_away)));
     let person = Person::default();
     let writing = async {
         for at in 0.. {
@@ -288,4 +286,46 @@ async fn an_application_that_never_rests_is_stopped_all_the_same() {
     });
     assert_eq!(cut_over.await.expect("it is stopped").unwrap().phase, Phase::Over);
     assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
+/// A change that is older than a quarter of an hour when the cut-over begins.
+#[tokio::test(start_paused = true)]
+async fn what_capture_was_not_handed_for_long_is_waited_for_as_well() {
+    let (world, plan) = in_step(LINES).await;
+    let after = Duration::from_secs(1_800)..=Duration::from_secs(1_800);
+    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, forked: 0.0, rewound: 0.0, after };
+    world.aws.set_hazards(Some(Misfortunes::new(1, late)));
+    world.put(3, "last").await;
+    sleep(Duration::from_secs(1_200)).await;
+    world.aws.set_hazards(None);
+    let options = Options { within: Duration::from_secs(3_600), ..ONE_WAY };
+    cutover::cut_over(&world.services, &plan.run, options, &Person::default()).await.unwrap();
+    assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
+fn ahead() -> Timestamp {
+    clock() + SignedDuration::from_secs(2)
+}
+
+/// Nor does a clock that is ahead leave out what the application writes at once.
+#[tokio::test(start_paused = true)]
+async fn the_way_back_stands_clocks_that_differ() {
+    let (world, plan) = in_step(WAY_BACK).await;
+    let ledger = world.services.ledger.clone();
+    let mut services = Services::new(world.client.clone(), None, ledger, Functions::new(), ahead);
+    services.carrier = Some(world.carrier(world.aws.streams_client_builder()));
+    let both = Options { reverse: true, within: WITHIN };
+    let done = cutover::cut_over(&services, &plan.run, both, &Person::default()).await.unwrap();
+    let item = json!({ "title": { "S": "at once" }, "id": { "S": "new" }, "seen": { "BOOL": true } });
+    let put = world.client.put_item().table_name(TARGET).set_item(Some(item_from_json(item).unwrap()));
+    put.send().await.unwrap();
+    let back = done.back.unwrap();
+    for _ in 0..60 {
+        sleep(Duration::from_secs(1)).await;
+        if sync::check(&world.services, &back).await.unwrap().applied > 0 {
+            break;
+        }
+    }
+    assert!(world.items(SOURCE).await.iter().any(|item| item["id"]["S"] == "new"));
+    assert_eq!(sync::check(&world.services, &back).await.unwrap().applied, 1, "what the copy wrote was carried back");
 }

@@ -43,6 +43,24 @@ async fn what_is_retried_leaves_no_ghost_at_its_old_place() {
     assert_eq!(world.items(TARGET).await, world.images().await);
 }
 
+/// Time stands still here: two that are taken up at one moment are two all the same.
+#[tokio::test(start_paused = true)]
+async fn each_letter_s_old_place_is_looked_at() {
+    let (world, plan) = in_step(LINES).await;
+    poison(&world, "3", "broken").await;
+    until_dead(&world, &plan, 1).await;
+    put(&world, json!({ "id": { "S": "3" }, "name": { "S": "elsewhere" } })).await;
+    sleep(Duration::from_secs(5)).await;
+    applied(&world.services, &plan).await;
+    poison(&world, "3", "broken again").await;
+    until_dead(&world, &plan, 2).await;
+    put(&world, json!({ "id": { "S": "3" }, "name": { "S": "mended" } })).await;
+    assert_eq!(letters::retry(&world.services, &plan.run, &Which::All).await.unwrap().len(), 2);
+    sleep(Duration::from_secs(5)).await;
+    applied(&world.services, &plan).await;
+    assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
 /// The queue hands over ten messages of a group, and no more of it while those are held.
 #[tokio::test(start_paused = true)]
 async fn all_letters_of_an_item_are_taken_up() {

@@ -90,6 +90,13 @@ impl World {
         }
     }
 
+    /// What carries the copy, for somebody who reads its stream with another client.
+    pub(super) fn carrier(&self, streams: aws_sdk_dynamodbstreams::config::Builder) -> Carrier {
+        let wiring = self.services.carrier.as_ref().unwrap().wiring.clone();
+        let (lambda, s3) = (self.aws.lambda_client_builder(), self.aws.s3_client_builder());
+        Carrier::new(lambda, self.aws.sqs_client_builder(), s3, streams, wiring)
+    }
+
     pub(super) async fn plan(&self, lines: &str) -> Plan {
         let yaml = format!("migration: test\nsource: {{ table: {SOURCE} }}\nsegments: 3\n{lines}");
         let definition = Definition::from_yaml(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"));
@@ -140,7 +147,7 @@ thread_local! {
 }
 
 /// The time of day, which follows tokio's clock, as that of the embedded AWS does.
-fn clock() -> Timestamp {
+pub(super) fn clock() -> Timestamp {
     BEGAN.with(|(began, at)| *began + at.elapsed())
 }
 

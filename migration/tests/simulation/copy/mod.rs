@@ -166,7 +166,6 @@ fn differs(end: &End) -> bool {
 /// Retries the changes that could not be applied, as a person does, until there are none but those of items that have one place;
 /// tells how many there were.
 async fn retried(played: &Played<'_>, run: &RunId) -> u64 {
-    played.traffic.begin(None, None);
     // Whoever does this lives on.
     played.traffic.begin(None, None);
     let services = played.person();

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use embedded::{Faults, Misfortunes, Weather};
 use migration::copy::sync::Sync;
 use migration::cutover::{self, Mover, Options, Phase};
@@ -181,7 +183,7 @@ impl<'a> Application<'a> {
     async fn put(&self, image: &Item) {
         self.written.lock().unwrap().insert(string(image, "id"));
         let put = || self.client().put_item().table_name(TARGET).set_item(Some(image.clone())).send();
-        while put().await.is_err() {
+        while is_throttled("PutItem", put().await) {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
@@ -190,7 +192,7 @@ impl<'a> Application<'a> {
         let (partition, sort) = self.scenario.shape.key();
         let key = || [Some(partition), sort].into_iter().flatten().map(|name| (name.to_owned(), image[name].clone()));
         let delete = || self.client().delete_item().table_name(TARGET).set_key(Some(key().collect())).send();
-        while delete().await.is_err() {
+        while is_throttled("DeleteItem", delete().await) {
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
@@ -214,6 +216,17 @@ impl<'a> Application<'a> {
         broken.extend(expected.iter().map(missing));
         broken
     }
+}
+
+/// Whether a write has to be tried again. Nothing else may be wrong with it.
+fn is_throttled<T, E>(operation: &str, answer: Result<T, SdkError<E, HttpResponse>>) -> bool
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + std::marker::Sync + 'static,
+{
+    let Err(error) = answer else { return false };
+    let error = Error::from_sdk(operation, error);
+    assert!(error.kind().is_transient(), "{error}");
+    true
 }
 
 #[async_trait]
