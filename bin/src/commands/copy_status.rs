@@ -88,6 +88,7 @@ pub(crate) fn phase(phase: Phase) -> &'static str {
         Phase::EndingReplay => "ending replay",
         Phase::TurningRound => "opening the way back",
         Phase::Moving => "moving the application",
+        Phase::Clearing => "taking away what carried changes",
         Phase::Over => "over",
         Phase::GivenUp => "the copy was given up",
     }

@@ -100,7 +100,7 @@ fn say_what(copy: &Copy, begun: Option<&Cutover>, args: &CutoverArgs) {
             copy.plan.run, definition.source.table, copy.place
         )),
     }
-    if begun.is_none() && args.before.is_none() {
+    if begun.is_none_or(|begun| begun.phase <= Phase::EndingCapture) && args.before.is_none() {
         show::line(
             "  the application's writes to the source have to have stopped: what it writes from here on may be left behind",
         );
@@ -182,8 +182,7 @@ struct Shell<'s> {
 impl Mover for Shell<'_> {
     async fn before(&self) -> Result<(), Error> {
         if let Some(command) = &self.args.before {
-            let stopped = self.run(command, "--before").await;
-            stopped.map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on"))?;
+            self.run(command, "--before").await?;
         }
         self.has_begun.store(true, Ordering::Relaxed);
         Ok(())

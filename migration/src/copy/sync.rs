@@ -130,6 +130,11 @@ fn is_off(mapping: &Option<Mapping>) -> bool {
 /// The bulk begins when that is so, and not before (R13).
 pub(crate) async fn start_capture(services: &Services, run: &RunId) -> Result<Waiting, Error> {
     control::heed_stop(&services.ledger, run).await?;
+    capture_on(services, run).await
+}
+
+/// Switches capture on, also where the run was asked to stop: a cut-over that is taken back has its changes carried.
+pub(crate) async fn capture_on(services: &Services, run: &RunId) -> Result<Waiting, Error> {
     cutover::refuse_ended(&services.ledger, run).await?;
     let plan = services.plan(run).await?;
     let carrier = services.carrier()?;
@@ -177,6 +182,11 @@ async fn stream(services: &Services, run: &RunId, plan: &Plan) -> Result<Option<
 /// StartReplay: the queue calls replay. Refused before the bulk is over (R14).
 pub(crate) async fn start_replay(services: &Services, run: &RunId) -> Result<Waiting, Error> {
     control::heed_stop(&services.ledger, run).await?;
+    replay_on(services, run).await
+}
+
+/// Switches replay on, likewise.
+pub(crate) async fn replay_on(services: &Services, run: &RunId) -> Result<Waiting, Error> {
     cutover::refuse_ended(&services.ledger, run).await?;
     let plan = services.plan(run).await?;
     let carrier = services.carrier()?;

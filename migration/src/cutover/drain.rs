@@ -24,6 +24,15 @@ pub(super) struct Patience {
     pub(super) within: Duration,
 }
 
+/// What becomes of a change that still comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stragglers {
+    /// It is captured, and waited for.
+    Captured,
+    /// Capture has ended: nobody carries it.
+    Lost,
+}
+
 /// Reads the stream into its last minute, and on until the application has stopped.
 pub(super) async fn until_stopped(tail: &mut Tail<'_>, mover: &dyn Mover) -> Result<(), Error> {
     tail.read_on(Reach::Nearly).await?;
@@ -45,6 +54,7 @@ pub(super) async fn until_quiet(
     services: &Services,
     run: &RunId,
     Patience { quiet, within }: Patience,
+    stragglers: Stragglers,
     mover: &dyn Mover,
     tail: &mut Tail<'_>,
 ) -> Result<(), Error> {
@@ -53,6 +63,14 @@ pub(super) async fn until_quiet(
     let mut silence = Silence::default();
     loop {
         let has_come = tail.read_on(Reach::End).await?;
+        if has_come && stragglers == Stragglers::Lost {
+            let message = format!(
+                "expected nothing to come once the source had been quiet for {} s, found changes: stop the application's writes \
+                 first, for example with --before",
+                (quiet * 2).as_secs()
+            );
+            return Err(Error::new(Kind::Refused, message));
+        }
         let sync = sync::check(services, run).await?;
         mover.sees(&sync);
         if sync.dead_letters > 0 {

@@ -173,13 +173,17 @@ pub fn refusals(seen: &Look, reverse: bool) -> Vec<Refusal> {
         refusals.push(Refusal::UnderWay);
     }
     refusals.extend(of_verified(seen));
-    let way_back = || seen.plan.target_key.as_ref().and_then(|key| seen.plan.definition.reversed(&seen.plan.key, key));
-    if reverse && (!seen.carries_changes() || way_back().is_none()) {
-        refusals.push(Refusal::NoWayBack);
-    } else if reverse && seen.plan.definition.target.as_ref().is_some_and(Target::is_elsewhere) {
-        refusals.push(Refusal::WayBackElsewhere);
-    }
+    refusals.extend(if reverse { of_way_back(seen) } else { None });
     refusals
+}
+
+fn of_way_back(seen: &Look) -> Option<Refusal> {
+    let Plan { definition, key, target_key, .. } = &seen.plan;
+    let reversed = target_key.as_ref().and_then(|target_key| definition.reversed(key, target_key));
+    if !seen.carries_changes() || reversed.is_none() {
+        return Some(Refusal::NoWayBack);
+    }
+    definition.target.as_ref().is_some_and(Target::is_elsewhere).then_some(Refusal::WayBackElsewhere)
 }
 
 fn of_sync(sync: &Sync, course: &Course) -> Vec<Refusal> {
@@ -238,6 +242,11 @@ fn of_verified(seen: &Look) -> Option<Refusal> {
 /// An error with everything that is in the way of beginning.
 pub(super) fn check(seen: &Look, reverse: bool) -> Result<(), Error> {
     refuse(Kind::InvalidInput, &seen.plan.run, &refusals(seen, reverse))
+}
+
+/// An error with what is in the way of opening a way back.
+pub(super) fn check_way_back(seen: &Look) -> Result<(), Error> {
+    refuse(Kind::InvalidInput, &seen.plan.run, of_way_back(seen).as_slice())
 }
 
 /// An error with everything that is in the way of ending what carries changes: nothing may be on its way any more.

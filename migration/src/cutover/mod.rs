@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use gate::{Look, Refusal, look, refusals};
 
 use self::claim::{Claim, lost, name};
-use self::drain::Patience;
+use self::drain::{Patience, Stragglers};
 use self::tail::Tail;
 
 use crate::copy::sync::Sync;
@@ -49,6 +49,8 @@ pub enum Phase {
     TurningRound,
     /// The application is being moved.
     Moving,
+    /// It is moved, and what carried its changes is being taken away.
+    Clearing,
     /// It is over.
     Over,
     /// The copy was given up: it is not kept in step any more.
@@ -60,9 +62,9 @@ pub enum Phase {
 pub struct Cutover {
     /// How far it has come.
     pub phase: Phase,
-    /// When it began.
+    /// When the application was stopped, the last time that it was.
     pub began: Timestamp,
-    /// When it was over, or the copy was given up.
+    /// When it was moved, or the copy was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over: Option<Timestamp>,
     /// The attribute that the target's items expire by from now on: as long as the source's expirations were carried, it had
@@ -92,7 +94,8 @@ pub struct Options {
 /// Who looks on, and moves the application.
 #[async_trait]
 pub trait Mover: Send + std::marker::Sync {
-    /// Stops the application's writes to the source. An error leaves everything as it was.
+    /// Stops the application's writes to the source; once more where a cut-over goes on, since nobody knows what it has done in
+    /// between. An error leaves everything as it was.
     async fn before(&self) -> Result<(), Error>;
     /// Has the application begin on the target.
     async fn after(&self) -> Result<(), Error>;
@@ -137,20 +140,26 @@ pub async fn cut_over(services: &Services, run: &RunId, options: Options, mover:
         let patience = Patience { quiet: quiet(&seen), within: options.within };
         steps.drain(patience, &mut tail).await?;
     }
-    if steps.claim.cutover.phase <= Phase::EndingReplay {
-        if carries {
-            steps.enter(Phase::EndingReplay).await?;
-            switch::end_replay(services, run, &seen.plan).await?;
-        }
-        steps.claim.cutover.expiry = table::let_expire(services, run).await?;
+    if carries && steps.claim.cutover.phase <= Phase::EndingReplay {
+        steps.enter(Phase::EndingReplay).await?;
+        switch::end_replay(services, run).await?;
     }
     if steps.claim.cutover.reverse && steps.claim.cutover.phase <= Phase::TurningRound {
         steps.enter(Phase::TurningRound).await?;
         steps.claim.cutover.back = Some(back::begin(services, &seen.plan, quiet(&seen)).await?);
     }
-    steps.enter(Phase::Moving).await?;
-    mover.after().await?;
-    steps.claim.cutover.over = Some((services.clock)());
+    if steps.claim.cutover.phase <= Phase::Moving {
+        steps.enter(Phase::Moving).await?;
+        mover.after().await?;
+        steps.claim.cutover.over = Some((services.clock)());
+    }
+    // Nothing that the application waits for.
+    steps.enter(Phase::Clearing).await?;
+    steps.clear(&seen).await.map_err(|error| {
+        error.while_doing(
+            "the application is moved, and what carried its changes is left; the same cut-over again takes it away",
+        )
+    })?;
     steps.enter(Phase::Over).await?;
     // The last: a rehearsal goes on for as long as a copy does.
     current::give_up(&services.ledger, run).await?;
@@ -192,7 +201,8 @@ pub async fn give_up(services: &Services, run: &RunId) -> Result<Cutover, Error>
     if seen.carries_changes() {
         switch::remove_unnoted(services, run).await?;
         switch::end_capture(services, run).await?;
-        switch::end_replay(services, run, &seen.plan).await?;
+        switch::end_replay(services, run).await?;
+        switch::clear(services, run, &seen.plan).await?;
         letters::let_go(services, run).await?;
     }
     current::give_up(&services.ledger, run).await?;
@@ -208,7 +218,6 @@ async fn begun<'s>(
     mover: &'s dyn Mover,
 ) -> Result<(Claim, Option<Tail<'s>>), Error> {
     let run = &seen.plan.run;
-    let is_captured = |phase: Phase| seen.carries_changes() && phase <= Phase::EndingCapture;
     let begun = services.ledger.get_with_body::<Cutover>(run, Entry::Cutover).await?;
     match begun {
         Some((cutover, _)) if cutover.phase == Phase::Over => {
@@ -222,11 +231,18 @@ async fn begun<'s>(
             "the cut-over of run {run} is being taken back: `run cutover {run} --abort` ends that"
         ))),
         Some((cutover, body)) => {
-            let claim = Claim::take(services, run, cutover, &body).await?;
-            let tail = match is_captured(claim.cutover.phase) {
-                true => Some(Tail::open(services, &seen.plan, mover, claim.cutover.began).await?),
-                false => None,
-            };
+            check_reverse(services, seen, &cutover, options.reverse).await?;
+            let cutover = Cutover { reverse: options.reverse, ..cutover };
+            let mut claim = Claim::take(services, run, cutover, &body).await?;
+            if claim.cutover.phase > Phase::EndingCapture {
+                return Ok((claim, None));
+            }
+            let stopped = stopped(services, seen, mover).await.map_err(|error| {
+                error
+                    .while_doing(format!("the cut-over stands where it was; `run cutover {run} --abort` takes it back"))
+            });
+            let tail = stopped?;
+            claim.cutover.began = (services.clock)();
             Ok((claim, tail))
         }
         None => {
@@ -234,14 +250,9 @@ async fn begun<'s>(
             if options.reverse {
                 back::check(services, &seen.plan).await?;
             }
-            let tail = if seen.carries_changes() {
-                let mut tail = Tail::open(services, &seen.plan, mover, (services.clock)()).await?;
-                drain::until_stopped(&mut tail, mover).await?;
-                Some(tail)
-            } else {
-                mover.before().await?;
-                None
-            };
+            let stopped = stopped(services, seen, mover).await;
+            let tail =
+                stopped.map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on"))?;
             let cutover = Cutover::beginning((services.clock)(), options.reverse)?;
             if !services.ledger.put_first(run, Entry::Cutover, &cutover).await? {
                 return Err(lost(run));
@@ -249,6 +260,36 @@ async fn begun<'s>(
             Ok((Claim { cutover }, tail))
         }
     }
+}
+
+/// The end of the stream, once the application has stopped; none where no changes are carried.
+async fn stopped<'s>(services: &'s Services, seen: &'s Look, mover: &'s dyn Mover) -> Result<Option<Tail<'s>>, Error> {
+    if !seen.carries_changes() {
+        return mover.before().await.map(|()| None);
+    }
+    let mut tail = Tail::open(services, &seen.plan, mover, (services.clock)()).await?;
+    drain::until_stopped(&mut tail, mover).await?;
+    Ok(Some(tail))
+}
+
+/// Whether a way back is opened may be asked for otherwise than at the beginning, until it is.
+async fn check_reverse(services: &Services, seen: &Look, begun: &Cutover, reverse: bool) -> Result<(), Error> {
+    if begun.reverse == reverse {
+        return Ok(());
+    }
+    if begun.phase >= Phase::TurningRound {
+        let run = &seen.plan.run;
+        let (found, wanted) = if begun.reverse { ("with", "with") } else { ("without", "without") };
+        return Err(Error::invalid(format!(
+            "expected the cut-over of run {run} to go on as it was begun, {found} --reverse: it has come too far for anything \
+             else; go on {wanted} it"
+        )));
+    }
+    if reverse {
+        gate::check_way_back(seen)?;
+        back::check(services, &seen.plan).await?;
+    }
+    Ok(())
 }
 
 /// For how long nothing may come before what was written last is taken to have come. What SQS says of a queue is exact a
@@ -286,6 +327,15 @@ impl Steps<'_> {
         Ok(())
     }
 
+    /// Takes away what has carried changes, and has the target's items expire by themselves.
+    async fn clear(&mut self, seen: &Look) -> Result<(), Error> {
+        if seen.carries_changes() {
+            switch::clear(self.services, self.run, &seen.plan).await?;
+        }
+        self.claim.cutover.expiry = table::let_expire(self.services, self.run).await?;
+        Ok(())
+    }
+
     /// Carries what was written last, and ends capture. Where that can't be done the cut-over was none, and changes are carried on.
     async fn drain(&mut self, patience: Patience, tail: &mut Tail<'_>) -> Result<(), Error> {
         let (services, run) = (self.services, self.run);
@@ -312,7 +362,7 @@ impl Steps<'_> {
         if tail.expiry().is_some() {
             current::carry_expiries(&services.ledger, run, Some(self.claim.cutover.began)).await?;
         }
-        drain::until_quiet(services, run, patience, self.mover, tail).await?;
+        drain::until_quiet(services, run, patience, Stragglers::Captured, self.mover, tail).await?;
         gate::check_drained(&gate::look(services, run).await?)?;
         self.enter(Phase::EndingCapture).await?;
         switch::end_capture(services, run).await?;
@@ -324,12 +374,20 @@ impl Steps<'_> {
             return Err(lost);
         }
         // What came in between the last look and the end of capture.
-        drain::until_quiet(services, run, patience, self.mover, tail).await
+        drain::until_quiet(services, run, patience, Stragglers::Lost, self.mover, tail).await
     }
 }
 
 /// Carries all changes again.
 async fn back_on(services: &Services, run: &RunId) -> Result<(), Error> {
-    current::carry_expiries(&services.ledger, run, None).await?;
-    switch::begin(services, run).await
+    let on = async {
+        current::carry_expiries(&services.ledger, run, None).await?;
+        switch::begin(services, run).await
+    };
+    on.await.map_err(|error| {
+        error.while_doing(format!(
+            "capture is off: what the application writes to the source now is carried by nobody; leave it stopped, and \
+             `run cutover {run} --abort` goes on with switching capture on"
+        ))
+    })
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::StreamSpecification;
 use tokio::time::{Instant, sleep};
 
+use crate::copy::current::{self, Current};
 use crate::copy::quiet::Waiting;
-use crate::copy::{books, current, mapping, sync};
+use crate::copy::{books, mapping, sync};
 use crate::error::{Error, Kind};
 use crate::plan::{Plan, RunId};
 use crate::services::Services;
+use crate::table::Table;
 
 /// Between two looks at a mapping that is being switched.
 const POLL: Duration = Duration::from_secs(1);
@@ -22,16 +24,25 @@ pub(super) async fn end_capture(services: &Services, run: &RunId) -> Result<(), 
     off(services, course.capture.as_deref(), "capture").await
 }
 
-/// Switches replay off and takes both mappings away. The stream that the copy has switched on goes off.
-pub(super) async fn end_replay(services: &Services, run: &RunId, plan: &Plan) -> Result<(), Error> {
+/// Switches replay off.
+pub(super) async fn end_replay(services: &Services, run: &RunId) -> Result<(), Error> {
     let course = books::course(&services.ledger, run).await?;
-    off(services, course.replay.as_deref(), "replay").await?;
+    off(services, course.replay.as_deref(), "replay").await
+}
+
+/// Takes away what a copy has made to carry changes: both mappings, and the stream that it has switched on; but for what the copy
+/// that goes on now, its way back or another one, carries its own by.
+pub(super) async fn clear(services: &Services, run: &RunId, plan: &Plan) -> Result<(), Error> {
+    let course = books::course(&services.ledger, run).await?;
     let lambda = &services.carrier()?.lambda;
-    for id in [&course.capture, &course.replay].into_iter().flatten() {
+    let next = next(services, run).await?;
+    let is_kept = |id: &&String| next.as_ref().is_some_and(|next| next.mappings.contains(id));
+    for id in [&course.capture, &course.replay].into_iter().flatten().filter(|id| !is_kept(id)) {
         mapping::remove(lambda, id).await?;
     }
-    if course.stream_enabled_by_us {
-        stream_off(services, plan).await?;
+    let source = plan.definition.source.table.as_str();
+    if course.stream_enabled_by_us && next.is_none_or(|next| next.source != source) {
+        until_ready("the stream", async || stream_off(services, plan).await).await?;
     }
     books::amend(&services.ledger, run, |course| {
         (course.capture, course.replay) = (None, None);
@@ -39,6 +50,21 @@ pub(super) async fn end_replay(services: &Services, run: &RunId, plan: &Plan) ->
     })
     .await?;
     Ok(())
+}
+
+/// What another copy carries its changes by.
+struct Next {
+    source: String,
+    mappings: Vec<String>,
+}
+
+/// The copy that goes on, where that isn't this one.
+async fn next(services: &Services, run: &RunId) -> Result<Option<Next>, Error> {
+    let current = current::read(&services.ledger).await?.filter(|current| current.run != *run);
+    let Some(Current { run, .. }) = current else { return Ok(None) };
+    let course = books::course(&services.ledger, &run).await?;
+    let source = services.plan(&run).await?.definition.source.table.to_string();
+    Ok(Some(Next { source, mappings: [course.capture, course.replay].into_iter().flatten().collect() }))
 }
 
 /// Takes away the mappings that a copy has made and not noted, because somebody died in between: nobody else makes any for these
@@ -62,8 +88,8 @@ pub(super) async fn remove_unnoted(services: &Services, run: &RunId) -> Result<(
 
 /// Switches capture on, and then replay.
 pub(super) async fn begin(services: &Services, run: &RunId) -> Result<(), Error> {
-    until_ready("capture", async || sync::start_capture(services, run).await).await?;
-    until_ready("replay", async || sync::start_replay(services, run).await).await
+    until_ready("capture", async || sync::capture_on(services, run).await).await?;
+    until_ready("replay", async || sync::replay_on(services, run).await).await
 }
 
 async fn off(services: &Services, id: Option<&str>, what: &str) -> Result<(), Error> {
@@ -99,12 +125,17 @@ async fn until_ready(what: &str, look: impl AsyncFn() -> Result<Waiting, Error>)
 }
 
 /// A stream that is off already, or whose table is gone, is off.
-async fn stream_off(services: &Services, plan: &Plan) -> Result<(), Error> {
+async fn stream_off(services: &Services, plan: &Plan) -> Result<Waiting, Error> {
+    let (client, name) = (services.source_of(plan), plan.definition.source.table.as_str());
+    match Table::describe(client, name).await {
+        Ok(table) if table.stream.is_none() => return Ok(Waiting::OVER),
+        Ok(_) => {}
+        Err(error) if error.kind() == Kind::NotFound => return Ok(Waiting::OVER),
+        Err(error) => return Err(error),
+    }
     let off = StreamSpecification::builder().stream_enabled(false).build();
     let off = off.map_err(|error| Error::invalid(error.to_string()))?;
-    let update = services.source_of(plan).update_table().table_name(plan.definition.source.table.as_str());
-    match update.stream_specification(off).send().await.map_err(|error| Error::from_sdk("UpdateTable", error)) {
-        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Refused) => Ok(()),
-        switched => switched.map(drop),
-    }
+    let update = client.update_table().table_name(name).stream_specification(off);
+    update.send().await.map_err(|error| Error::from_control_plane("UpdateTable", error))?;
+    Ok(Waiting::OVER)
 }

@@ -18,6 +18,7 @@ use super::{Mover, values};
 use crate::copy::put::{Spent, Tables, same_item, same_key};
 use crate::copy::way::Way;
 use crate::copy::{Images, books, expiry, table};
+use crate::definition::Target;
 use crate::error::Error;
 use crate::item::Item;
 use crate::item::json::item_to_json;
@@ -27,8 +28,8 @@ use crate::services::Services;
 use crate::table::Table;
 
 /// Items of a shard that are waited for: a mapping reads it in ten lanes at most (Lambda developer guide, "Using Lambda with
-/// Amazon DynamoDB"), and of so many each lane has some.
-const WITNESSES_OF_A_SHARD: u64 = 100;
+/// Amazon DynamoDB"), and of so many each lane has some, however often one of them was changed.
+const WITNESSES_OF_A_SHARD: usize = 100;
 /// What was changed longer ago breaks no silence: it lies before the moment at which the application was stopped.
 const LATELY: SignedDuration = SignedDuration::from_mins(15);
 /// "It might take multiple calls to get to a portion of the shard that contains stream records" (API reference, GetRecords): so
@@ -185,10 +186,6 @@ impl<'t> Tail<'t> {
         let meter = Meter::default();
         let target = self.plan.definition.target.as_ref();
         let target = target.ok_or_else(|| Error::invalid("expected a plan with a target, found none"))?;
-        if target.written_by_others {
-            // What stands there may be somebody else's.
-            self.witnesses.clear();
-        }
         let source = self.plan.definition.source.table.as_str();
         let tables = Tables {
             images: &self.images,
@@ -198,7 +195,7 @@ impl<'t> Tail<'t> {
             only_creates: false,
         };
         let looks = stream::iter(&self.witnesses).map(async |(name, witness)| {
-            let applied = self.is_applied(&tables, witness).await?;
+            let applied = self.is_applied(&tables, witness, target).await?;
             Ok::<_, Error>(applied.then(|| name.clone()))
         });
         let applied: Vec<_> = looks.buffer_unordered(IN_FLIGHT).try_collect().await?;
@@ -209,15 +206,20 @@ impl<'t> Tail<'t> {
     }
 
     /// Whether the target shows an item as the source has it, and nothing of it where it was.
-    async fn is_applied(&self, tables: &Tables<'_>, witness: &Witness) -> Result<bool, Error> {
+    async fn is_applied(&self, tables: &Tables<'_>, witness: &Witness, target: &Target) -> Result<bool, Error> {
         let spent = &mut Spent::default();
         let now = tables.read_source(&witness.key, spent).await?;
         // One that can't be carried is a dead letter, or has none to be: either is told elsewhere.
         let Ok(image) = now.as_ref().map_or(Ok(None), |item| tables.images.of(item)) else { return Ok(true) };
         let place = image.as_ref().map(|image| tables.images.target_key_of(image));
         if let (Some(image), Some(place)) = (&image, &place) {
+            let is_ours = |found: &Item| {
+                let origin = tables.images.origin().of_item(found);
+                !target.written_by_others || origin.is_some_and(|origin| same_key(&origin, &witness.key))
+            };
             let shows = match tables.read_target(place, spent).await? {
-                Some(found) => same_item(&found, image),
+                // What others have put there stays, and is told elsewhere.
+                Some(found) => same_item(&found, image) || !is_ours(&found),
                 None => self.has_expired(image),
             };
             if !shows {
@@ -356,12 +358,23 @@ impl<'t> Tail<'t> {
             old_places.push(old);
         }
         self.witnesses.insert(name, Witness { key, old_places, shard: shard.to_owned(), nth });
-        if nth.is_multiple_of(WITNESSES_OF_A_SHARD) {
-            let is_new = |witness: &Witness| witness.shard != shard || witness.nth + WITNESSES_OF_A_SHARD > nth;
-            self.witnesses.retain(|_, witness| is_new(witness));
+        if nth.is_multiple_of(WITNESSES_OF_A_SHARD as u64) {
+            self.let_go_of_the_oldest(shard);
         }
         // What the target deletes by itself needn't be waited for.
         Ok(is_recent && !(is_expiry && self.expiry.is_some()))
+    }
+}
+
+impl Tail<'_> {
+    /// Keeps the items of a shard that were changed last.
+    fn let_go_of_the_oldest(&mut self, shard: &str) {
+        let of_shard = self.witnesses.values().filter(|witness| witness.shard == shard);
+        let mut changes: Vec<_> = of_shard.map(|witness| witness.nth).collect();
+        changes.sort_unstable_by(|one, other| other.cmp(one));
+        if let Some(oldest) = changes.get(WITNESSES_OF_A_SHARD - 1) {
+            self.witnesses.retain(|_, witness| witness.shard != shard || witness.nth >= *oldest);
+        }
     }
 }
 

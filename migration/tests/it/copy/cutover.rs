@@ -90,7 +90,10 @@ async fn what_was_written_last_is_in_the_target() {
     let person = Person::default();
     let done = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person).await.unwrap();
     assert_eq!((done.phase, done.back.clone()), (Phase::Over, None));
-    assert_eq!(person.seen(), ["before", "Draining", "EndingCapture", "EndingReplay", "Moving", "after", "Over"]);
+    assert_eq!(
+        person.seen(),
+        ["before", "Draining", "EndingCapture", "EndingReplay", "Moving", "after", "Clearing", "Over"]
+    );
     assert_eq!(world.items(TARGET).await, world.images().await);
     assert!(world.images().await.iter().any(|item| item["colour"]["S"] == "last"));
 
@@ -137,7 +140,8 @@ async fn where_the_application_can_t_be_stopped_everything_stays_as_it_was() {
     let (world, plan) = in_step(LINES).await;
     let person = Person { stays: true, ..Person::default() };
     let refused = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the application goes on");
+    let why = "the cut-over was not begun, and changes are carried on: the application goes on";
+    assert_eq!(refused.to_string(), why);
     assert_eq!(person.seen(), ["before"]);
     assert_eq!(cutover::read(&world.services.ledger, &plan.run).await.unwrap(), None);
     assert!(sync::check(&world.services, &plan.run).await.unwrap().is_in_step());
@@ -228,7 +232,7 @@ async fn a_poisoned_change_holds_it_up_until_it_is_retried_or_dropped() {
     cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
 }
 
-/// A cut-over whose process died goes on, without stopping the application a second time; or it is taken back.
+/// A cut-over whose process died goes on, once the application was stopped again; or it is taken back.
 #[tokio::test(start_paused = true)]
 async fn a_cut_over_that_died_goes_on_or_is_taken_back() {
     let (world, plan) = in_step(LINES).await;
@@ -260,7 +264,10 @@ async fn a_cut_over_that_died_goes_on_or_is_taken_back() {
     let second = Person::default();
     let done = cutover::cut_over(&world.services, run, ONE_WAY, &second).await.unwrap();
     assert_eq!(done.phase, Phase::Over);
-    assert_eq!(second.seen(), ["Draining", "EndingCapture", "EndingReplay", "Moving", "after", "Over"]);
+    assert_eq!(
+        second.seen(),
+        ["before", "Draining", "EndingCapture", "EndingReplay", "Moving", "after", "Clearing", "Over"]
+    );
     assert_eq!(world.items(TARGET).await, world.images().await);
     assert!(cutover::take_back(&world.services, run).await.is_err());
 }

@@ -41,7 +41,7 @@ async fn until(services: &Services, run: &RunId, phase: Phase) {
 }
 
 /// Still captured, still applied.
-async fn assert_carried(world: &World, plan: &Plan) {
+pub(super) async fn assert_carried(world: &World, plan: &Plan) {
     world.put(5, "carried on").await;
     for _ in 0..60 {
         sleep(Duration::from_secs(1)).await;

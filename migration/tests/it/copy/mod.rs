@@ -5,6 +5,7 @@ mod capture;
 mod cutover;
 mod dry_run;
 mod export;
+mod going_on;
 mod guards;
 mod letters;
 mod quiet;

@@ -43,8 +43,8 @@ const WITHIN: Duration = Duration::from_secs(3 * 3_600);
 const FAR_AWAY: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(4);
 
 /// Where whoever cuts over may die.
-const PHASES: [Phase; 5] =
-    [Phase::Draining, Phase::EndingCapture, Phase::EndingReplay, Phase::TurningRound, Phase::Moving];
+const PHASES: [Phase; 6] =
+    [Phase::Draining, Phase::EndingCapture, Phase::EndingReplay, Phase::TurningRound, Phase::Moving, Phase::Clearing];
 
 /// What whoever cuts over has come to.
 enum Tried {

@@ -1,0 +1,199 @@
+//! How a cut-over goes on that was begun before, or was taken back, and what is left to do once the application is moved.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use embedded::{Hazards, Misfortunes};
+use jiff::Timestamp;
+use migration::copy::books;
+use migration::copy::sync::{self, Sync};
+use migration::cutover::{self, Mover, Options, Phase};
+use migration::plan::Plan;
+use migration::transform::Functions;
+use migration::{Error, Kind, Services, control};
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, in_step};
+use super::guards::assert_carried;
+use super::whole::{LINES, SOURCE, TARGET, World, clock};
+use crate::tap::{Answer, Forward, Request, Tap, refusal, tapped};
+
+const BOTH_WAYS: Options = Options { reverse: true, within: WITHIN };
+
+/// Somebody who dies when a step begins.
+struct Mortal {
+    phase: Phase,
+    dies: Notify,
+}
+
+#[async_trait]
+impl Mover for Mortal {
+    async fn before(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn after(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn enters(&self, phase: Phase) {
+        if phase == self.phase {
+            self.dies.notify_one();
+        }
+    }
+
+    fn reads(&self, _: u64, _: Option<Timestamp>) {}
+
+    fn sees(&self, _: &Sync) {}
+}
+
+async fn dies_at(world: &World, plan: &Plan, options: Options, phase: Phase) {
+    let mortal = Mortal { phase, dies: Notify::new() };
+    tokio::select! {
+        biased;
+        () = mortal.dies.notified() => {}
+        done = cutover::cut_over(&world.services, &plan.run, options, &mortal) => panic!("{done:?}"),
+    }
+    let found = cutover::read(&world.services.ledger, &plan.run).await.unwrap().unwrap();
+    assert_eq!(found.phase, phase);
+}
+
+async fn until_capture_is_off(world: &World, plan: &Plan) {
+    let is_off = |sync: Sync| sync.capture.is_some_and(|mapping| mapping.is_disabled());
+    while !is_off(sync::check(&world.services, &plan.run).await.unwrap()) {
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Whether a way back is opened counts as it was said last, until it is being opened.
+#[tokio::test(start_paused = true)]
+async fn a_way_back_may_be_asked_for_later_until_it_is_too_late() {
+    let (world, plan) = in_step(WAY_BACK).await;
+    dies_at(&world, &plan, ONE_WAY, Phase::Draining).await;
+    dies_at(&world, &plan, BOTH_WAYS, Phase::TurningRound).await;
+    let person = Person::default();
+    let refused = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person).await.unwrap_err();
+    assert!(refused.to_string().contains("go on with it"), "{refused}");
+    let done = cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &person).await.unwrap();
+    assert_eq!((done.phase, done.back), (Phase::Over, Some(plan.run.back())));
+    // It was stopped before, and is moved once.
+    assert_eq!(person.seen(), ["TurningRound", "Moving", "after", "Clearing", "Over"]);
+
+    let (world, plan) = in_step(WAY_BACK).await;
+    dies_at(&world, &plan, BOTH_WAYS, Phase::EndingReplay).await;
+    let done = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
+    assert_eq!((done.phase, done.back), (Phase::Over, None));
+
+    // A migration that has no way back gets none in the middle either.
+    let (world, plan) = in_step(LINES).await;
+    dies_at(&world, &plan, ONE_WAY, Phase::Draining).await;
+    let refused = cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("target.reverse"), "{refused}");
+}
+
+/// Whoever can't stop the application the second time has lost nothing, and may take it all back.
+#[tokio::test(start_paused = true)]
+async fn an_application_that_can_t_be_stopped_again_leaves_the_cut_over_where_it_is() {
+    let (world, plan) = in_step(LINES).await;
+    dies_at(&world, &plan, ONE_WAY, Phase::Draining).await;
+    let stays = Person { stays: true, ..Person::default() };
+    let refused = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &stays).await.unwrap_err();
+    assert!(refused.to_string().contains("stands where it was"), "{refused}");
+    assert_eq!(stays.seen(), ["before"]);
+    cutover::take_back(&world.services, &plan.run).await.unwrap();
+    assert_carried(&world, &plan).await;
+}
+
+/// Who asked the run to stop didn't ask for that.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_asked_to_stop_has_its_cut_over_taken_back_all_the_same() {
+    let (world, plan) = in_step(LINES).await;
+    control::stop(&world.services.ledger, &plan.run).await.unwrap();
+    let straggler = async {
+        until_capture_is_off(&world, &plan).await;
+        world.put(3, "last of all").await;
+    };
+    let person = Person::default();
+    let (cut_over, ()) = tokio::join!(cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person), straggler);
+    assert!(cut_over.unwrap_err().to_string().contains("changes are carried on"));
+    assert_carried(&world, &plan).await;
+
+    dies_at(&world, &plan, ONE_WAY, Phase::EndingCapture).await;
+    cutover::take_back(&world.services, &plan.run).await.unwrap();
+    assert_carried(&world, &plan).await;
+}
+
+/// Where others write to the target too, less can be told by what stands there.
+#[tokio::test(start_paused = true)]
+async fn what_comes_when_capture_has_ended_is_noticed_beside_others_too() {
+    let lines = LINES.replace("create: true", "create: true, written_by_others: true");
+    let (world, plan) = in_step(&lines).await;
+    let straggler = async {
+        until_capture_is_off(&world, &plan).await;
+        world.put(3, "last of all").await;
+    };
+    let person = Person::default();
+    let (cut_over, ()) = tokio::join!(cutover::cut_over(&world.services, &plan.run, ONE_WAY, &person), straggler);
+    assert!(cut_over.unwrap_err().to_string().contains("expected nothing to come"));
+    assert_carried(&world, &plan).await;
+}
+
+/// What one lane of the stream holds up is waited for, however often an item of another lane was changed since.
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_changed_often_hides_no_other() {
+    let (world, plan) = in_step(LINES).await;
+    let after = Duration::from_secs(1_800)..=Duration::from_secs(1_800);
+    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, forked: 0.0, rewound: 0.0, after };
+    world.aws.set_hazards(Some(Misfortunes::new(1, late)));
+    world.put(3, "held up").await;
+    sleep(Duration::from_secs(5)).await;
+    world.aws.set_hazards(None);
+    for time in 0..250 {
+        world.put(5, &format!("for the {time}th time")).await;
+    }
+    sleep(Duration::from_secs(5)).await;
+    let is_there = |items: Vec<serde_json::Value>, colour: &str| items.iter().any(|item| item["colour"]["S"] == colour);
+    assert!(is_there(world.items(TARGET).await, "for the 249th time"), "the other lane goes on");
+    assert!(!is_there(world.items(TARGET).await, "held up"));
+    let options = Options { within: Duration::from_secs(3_600), ..ONE_WAY };
+    cutover::cut_over(&world.services, &plan.run, options, &Person::default()).await.unwrap();
+    assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
+/// Doesn't let a stream be switched off.
+struct Denied;
+
+#[async_trait]
+impl Tap for Denied {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        let is_denied = request.operation == "UpdateTable";
+        if is_denied { Ok(refusal("AccessDeniedException")) } else { forward.await }
+    }
+}
+
+/// The application doesn't wait for what only clears up.
+#[tokio::test(start_paused = true)]
+async fn what_can_t_be_cleared_away_keeps_no_application_down() {
+    let (world, plan) = in_step(LINES).await;
+    let denied = tapped(world.aws.http_client(), Arc::new(Denied));
+    let client = Client::from_conf(migration::client_config(world.aws.client_builder()).http_client(denied).build());
+    let mut services = Services::new(client, None, world.services.ledger.clone(), Functions::new(), clock);
+    services.carrier = Some(world.carrier(world.aws.streams_client_builder()));
+    let person = Person::default();
+    let refused = cutover::cut_over(&services, &plan.run, ONE_WAY, &person).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Denied);
+    assert!(refused.to_string().contains("the application is moved"), "{refused}");
+    assert_eq!(person.seen().last().map(String::as_str), Some("Clearing"));
+    assert!(person.seen().contains(&"after".to_owned()));
+
+    let again = Person::default();
+    let done = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &again).await.unwrap();
+    assert_eq!((again.seen(), done.expiry.as_deref()), (vec!["Clearing".into(), "Over".into()], Some("gone")));
+    let course = books::course(&world.services.ledger, &plan.run).await.unwrap();
+    assert_eq!((course.capture, course.replay, course.stream_enabled_by_us), (None, None, false));
+    let source = world.client.describe_table().table_name(SOURCE).send().await.unwrap().table.unwrap();
+    assert!(source.stream_specification.is_none_or(|stream| !stream.stream_enabled));
+}
