@@ -6,11 +6,18 @@ use serde_json::json;
 
 use super::*;
 
-/// With a way back, out of another region.
+/// With a way back.
 const BACK: &str = "
 migration: move-films
 source: { table: movies }
-target: { table: films, region: eu-west-1, reverse: [ { remove: { path: seen } } ] }
+target: { table: films, reverse: [ { remove: { path: seen } } ] }
+transform: [ { set: { path: seen, value: true } } ]
+";
+/// Into another region.
+const FAR: &str = "
+migration: move-films
+source: { table: movies }
+target: { table: films, region: eu-west-1 }
 transform: [ { set: { path: seen, value: true } } ]
 ";
 /// Into another account.
@@ -69,18 +76,21 @@ fn the_functions_of_a_copy_know_what_carries_it() {
     assert_eq!(capture[deployment::QUEUE_URL_VARIABLE], json!({ "Ref": "Changes" }));
     // CloudFormation would refuse the circle.
     assert!(capture.get(deployment::CAPTURE_FUNCTION_VARIABLE).is_none());
-    let apply = variables(BACK, migration::Task::ApplyChanges);
+    let apply = variables(FAR, migration::Task::ApplyChanges);
     assert_eq!(apply[deployment::TARGET_REGION_VARIABLE], "eu-west-1");
     let apply = variables(AWAY, migration::Task::ApplyChanges);
     assert_eq!(apply[deployment::TARGET_ROLE_VARIABLE], "arn:aws:iam::123456789012:role/films");
     assert!(variables(EXAMPLE, migration::Task::Prepare).get(deployment::QUEUE_URL_VARIABLE).is_none());
 }
 
+/// Whether a line of a table of permissions says what a task's function may do on that.
+fn is_of(line: &str, task: migration::Task, on: &str) -> bool {
+    line.starts_with(&format!("{task}FunctionRole: ")) && line.ends_with(&format!(" on {on}"))
+}
+
 /// Whether a task's function may do that.
 fn may(yaml: &str, task: migration::Task, action: &str, on: &str) -> bool {
-    let (of, on) = (format!("{task}FunctionRole: "), format!(" on {on}"));
-    let mut lines = table(yaml).lines().map(str::to_owned).collect::<Vec<_>>().into_iter();
-    lines.any(|line| line.starts_with(&of) && line.ends_with(&on) && line.contains(action))
+    table(yaml).lines().any(|line| is_of(line, task, on) && line.contains(action))
 }
 
 /// An export is asked for by the table's ARN, and what isn't there is told from what may not be read.

@@ -53,6 +53,11 @@ pub(super) fn target(node: &Node, mistakes: &mut Mistakes) -> Option<Read> {
         mistakes.add(node.at, "expected no bulk where only changes are carried, found one: leave out bulk, or carry");
         return None;
     }
+    if let (Some(_), Some(node)) = (fields.optional("region").or(fields.optional("role")), fields.optional("reverse")) {
+        let message = "expected no steps that lead back from another region or account, found some: no stream from there can \
+                       call the stack's functions; leave out reverse, or region and role";
+        mistakes.add(node.at, message);
+    }
     let reverse = reverse?;
     let target = Target {
         table: table?,
@@ -156,8 +161,6 @@ mod tests {
   table: films-2
   key: { partition: { name: id, type: S } }
   create: true
-  region: eu-west-1
-  role: arn:aws:iam::111122223333:role/copy
   origin: copied_from
   written_by_others: true
   bulk: { export_above_gb: 2 }
@@ -181,6 +184,10 @@ transform: [ { set: { path: id, value: \"${year}#${title}\" } }, { remove: { pat
         for (text, carry) in [("bulk", Carry::Bulk), ("changes", Carry::Changes)] {
             assert_eq!(read(&format!("target: {{ table: abc, carry: {text} }}")).unwrap().target.unwrap().carry, carry);
         }
+        let role = "arn:aws:iam::111122223333:role/copy";
+        let away =
+            read(&format!("target: {{ table: films, region: eu-west-1, role: {role} }}")).unwrap().target.unwrap();
+        assert_eq!((away.region.as_deref(), away.role.as_deref()), (Some("eu-west-1"), Some(role)));
         // Keys may change on the way, and be changed back.
         read("target: { table: abc }\ntransform: [ { set: { path: title, value: x } } ]").unwrap_err();
         read("target: { table: abc, origin: o }\ntransform: [ { set: { path: title, value: x } } ]").unwrap();
@@ -196,6 +203,8 @@ transform: [ { set: { path: id, value: \"${year}#${title}\" } }, { remove: { pat
             "target: { table: abc, bulk: { export_above_gb: 0 } }",
             "target: { table: abc, carry: changes, bulk: scan }",
             "target: { table: films }",
+            "target: { table: abc, region: eu-west-1, reverse: [ { remove: { path: x } } ] }",
+            "target: { table: abc, role: arn:aws:iam::111122223333:role/copy, reverse: [ { remove: { path: x } } ] }",
             "target: { table: abc }\nmarker: done\ntransform: [ { increment: { path: n } }, delete, { remove: { path: x } } ]",
             "target: { table: abc, reverse: [ { increment: { path: n } } ] }",
             "target: { table: abc }\ntransform: [ { remove: { path: year } } ]",
