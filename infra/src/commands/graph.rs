@@ -30,6 +30,8 @@ enum Machine {
     /// The workflow of a migration in place
     #[default]
     InPlace,
+    /// That of a copy into another table
+    Copy,
     /// The one that restores a table's capacity after a run that was cut off
     RestoreAfterwards,
 }
@@ -41,6 +43,7 @@ pub(super) fn graph(args: &GraphArgs) -> anyhow::Result<()> {
 fn drawn(machine: Machine, format: Format) -> anyhow::Result<String> {
     let (title, machine) = match machine {
         Machine::InPlace => ("Segue's state machine for a migration in place", workflow::in_place()?),
+        Machine::Copy => ("Segue's state machine for a copy", workflow::copy()?),
         Machine::RestoreAfterwards => {
             ("Segue's state machine after a run that was cut off", workflow::restore_afterwards()?)
         }
@@ -61,6 +64,12 @@ mod tests {
         let picture = drawn(Machine::InPlace, Format::Svg).unwrap();
         assert!(include_str!("../../../README.md").contains("](docs/workflow.svg)"));
         assert!(include_str!("../../../docs/workflow.svg") == picture, "draw docs/workflow.svg anew");
+    }
+
+    #[test]
+    fn that_of_a_copy_is_another() {
+        insta::assert_snapshot!(drawn(Machine::Copy, Format::Mermaid).unwrap());
+        assert!(drawn(Machine::Copy, Format::Svg).unwrap().contains(">StartReplay</text>"));
     }
 
     #[test]
