@@ -56,7 +56,8 @@ fn are_too_many(scenario: &Scenario, counts: &Counts) -> bool {
     counts.failed * 100 > scenario.tolerated * counts.scanned
 }
 
-async fn capacity(world: &World) -> Option<Broken> {
+/// The source has the units that it had, and nobody thinks otherwise.
+pub(crate) async fn capacity(world: &World) -> Option<Broken> {
     let mut now = Table::describe(&world.client, TABLE).await.unwrap();
     while !now.is_active {
         // The restore is under way.

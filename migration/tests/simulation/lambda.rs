@@ -51,6 +51,7 @@ pub(crate) struct Met {
     pub(crate) cut_over: u64,
     pub(crate) retried: u64,
     pub(crate) exported: u64,
+    pub(crate) raised: u64,
     pub(crate) unread: u64,
     pub(crate) twins: u64,
     pub(crate) splits: u64,
@@ -79,6 +80,7 @@ impl AddAssign for Met {
         self.cut_over += other.cut_over;
         self.retried += other.retried;
         self.exported += other.exported;
+        self.raised += other.raised;
         self.unread += other.unread;
         self.twins += other.twins;
         self.splits += other.splits;

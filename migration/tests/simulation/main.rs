@@ -172,6 +172,7 @@ fn every_hazard_of_copies_is_met() -> Result<(), Failed> {
         dropped,
         retried,
         exported,
+        raised,
         unread,
         twins,
         splits,
@@ -184,7 +185,8 @@ fn every_hazard_of_copies_is_met() -> Result<(), Failed> {
         rewound,
         ..
     } = met;
-    let all = [faults, killed, hurried, doubled, died, expired, asked, slow, cut_over, changes, retried, exported];
+    let all =
+        [faults, killed, hurried, doubled, died, expired, asked, slow, cut_over, changes, retried, exported, raised];
     let of_copies =
         [dropped, splits, expired_items, refused, late, lost, repeated, forked, rewound, unread * 5, twins * 2];
     if all.iter().chain(&of_copies).all(|met| *met >= 10) {

@@ -22,6 +22,8 @@ pub(crate) struct Scenario {
     pub(crate) units: Option<(i64, i64)>,
     pub(crate) has_index: bool,
     pub(crate) update_takes: Duration,
+    /// What the table is raised to meanwhile, as the definition has it.
+    pub(crate) prewarm: String,
     pub(crate) definition: String,
     /// Whether the bad items are few enough, of those that there were in the beginning.
     pub(crate) is_tolerated: bool,
@@ -111,6 +113,7 @@ impl Scenario {
             units,
             has_index: random.random_bool(0.3),
             update_takes: Duration::from_secs(random.random_range(0..20)),
+            prewarm,
             definition,
             is_tolerated,
             tolerated,

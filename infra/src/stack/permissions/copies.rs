@@ -28,15 +28,12 @@ pub(in crate::stack) struct Places<'p> {
 pub(in crate::stack) fn of(task: Task, definition: &Definition, places: &Places) -> Vec<Statement> {
     let mut statements = match task {
         // They look at the source, and put its capacity back; a copy has nothing to do with that.
-        Task::StartBackup
-        | Task::CheckBackup
-        | Task::Prewarm
-        | Task::CheckPrewarm
-        | Task::Restore
-        | Task::Summarise => {
+        Task::StartBackup | Task::CheckBackup | Task::Restore | Task::Summarise => {
             return super::of(task, definition, &places.source, &places.ledger);
         }
-        Task::Prepare => super::of(task, definition, &places.source, &places.ledger),
+        Task::Prepare | Task::Prewarm | Task::CheckPrewarm => {
+            super::of(task, definition, &places.source, &places.ledger)
+        }
         _ => Vec::new(),
     };
     statements.extend(places.on_source(task));
@@ -86,6 +83,8 @@ impl Places<'_> {
             // `Scan`: whether anything is there.
             // `DescribeTimeToLive`: what has expired in the target isn't missing there.
             Task::Prepare => &[DescribeTable, DescribeTimeToLive, Scan],
+            // The run's budget is worked out anew when the source is raised, for the writes by what the target has.
+            Task::Prewarm | Task::CheckPrewarm => &[DescribeTable],
             Task::MakeTarget => &[CreateTable, DescribeTable, TagResource, UpdateContinuousBackups],
             // `DeleteItem`: what a verification repairs.
             Task::MigrateSegment => &[Scan, GetItem, BatchGetItem, PutItem, BatchWriteItem, PartiQlInsert, DeleteItem],

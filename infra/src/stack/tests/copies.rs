@@ -93,6 +93,17 @@ fn may(yaml: &str, task: migration::Task, action: &str, on: &str) -> bool {
     table(yaml).lines().any(|line| is_of(line, task, on) && line.contains(action))
 }
 
+/// In another account it is that account's role which says what may be done: each task that reaches the target here takes it.
+#[test]
+fn whoever_reaches_the_target_takes_its_role_elsewhere() {
+    let role = "arn:aws:iam::123456789012:role/films";
+    let reaches = |task: &&migration::Task| table(BACK).lines().any(|line| is_of(line, **task, "table/films"));
+    let takes = |task: &&migration::Task| may(AWAY, **task, "sts:AssumeRole", role);
+    let of = |does: &dyn Fn(&&migration::Task) -> bool| migration::Task::ALL.iter().filter(does).collect::<Vec<_>>();
+    assert_eq!(of(&takes), of(&reaches));
+    assert!(of(&takes).contains(&&migration::Task::CheckPrewarm));
+}
+
 /// An export is asked for by the table's ARN, and what isn't there is told from what may not be read.
 #[test]
 fn an_export_can_be_asked_for_and_read() {

@@ -20,7 +20,7 @@ use futures_util::future::{join, join_all};
 use migration::cutover::letters::{self, Which};
 use migration::plan::RunId;
 use migration::summary::{self, RunFailure, Status};
-use migration::{Kind, Services, Task};
+use migration::{Kind, Services, Task, prewarm};
 
 use self::application::Actor;
 use self::damage::Damage;
@@ -29,7 +29,7 @@ pub(crate) use self::scenario::Scenario;
 pub(crate) use self::world::TARGET;
 use self::world::{dead_letters, register};
 use crate::clock;
-use crate::judge::End;
+use crate::judge::{End, capacity};
 use crate::lambda::{Lambda, Met};
 use crate::model::{Broken, Promise};
 use crate::sabotage::Sabotage;
@@ -138,6 +138,7 @@ async fn course(scenario: Scenario, guard: Option<Guard>) -> Verdict {
     met += of_misfortunes(&played);
     met += Met {
         exported: scenario.export.is_some().into(),
+        raised: prewarm::raised_by(&world.ledger, &world.plan.run).await.unwrap().is_some().into(),
         unread: is_unread.into(),
         retried: letters,
         refused: traffic.refused() + on_the_way.refused(),
@@ -225,6 +226,7 @@ async fn judge(played: &Played<'_>, end: &End) -> Vec<Broken> {
         true => broken.extend(twins::judge(world, &played.person(), end.report.as_ref(), &mut expected).await),
         false => broken.extend(books(world, end).await),
     }
+    broken.extend(capacity(world).await);
     broken.extend(expected.iter().map(|image| Broken::new(Promise::Images, images::shown(image))));
     broken
 }

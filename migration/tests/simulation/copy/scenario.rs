@@ -89,10 +89,11 @@ impl Scenario {
         let segments = random.random_range(1..=8);
         common.definition = format!(
             "migration: simulated\nsource: {{ table: things }}\ntarget: {{ table: others, bulk: {}, reverse: {} }}\n{}\n\
-             segments: {segments}\nprewarm: false\ntolerated_failures: {{ percentage: {} }}",
+             segments: {segments}\nprewarm: {}\ntolerated_failures: {{ percentage: {} }}",
             if export.is_some() { "export" } else { "scan" },
             shape.steps_back(),
             shape.steps(),
+            common.prewarm,
             if has_twins { 100 } else { 0 }
         );
         let roughness = if random.random_bool(0.3) { 0.0 } else { 0.15 };
