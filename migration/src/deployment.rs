@@ -140,6 +140,12 @@ impl Output {
 pub enum CopyOutput {
     /// The table that items are carried to.
     TargetTableName,
+    /// The region that it stands in.
+    TargetRegion,
+    /// The role by which it is reached; none where it stands in the stack's account.
+    TargetRole,
+    /// That changes may be led back after a cut-over; none where they may not.
+    WayBack,
     /// The queue of changes.
     QueueUrl,
     /// The same, as mappings name it.
@@ -154,8 +160,11 @@ pub enum CopyOutput {
 
 impl CopyOutput {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::TargetTableName,
+        Self::TargetRegion,
+        Self::TargetRole,
+        Self::WayBack,
         Self::QueueUrl,
         Self::QueueArn,
         Self::DeadLettersUrl,
@@ -167,6 +176,9 @@ impl CopyOutput {
     pub fn name(self) -> &'static str {
         match self {
             Self::TargetTableName => "TargetTableName",
+            Self::TargetRegion => "TargetRegion",
+            Self::TargetRole => "TargetRole",
+            Self::WayBack => "WayBack",
             Self::QueueUrl => "QueueUrl",
             Self::QueueArn => "QueueArn",
             Self::DeadLettersUrl => "DeadLettersUrl",

@@ -8,8 +8,6 @@ use aws_sdk_cloudformation::types::{ChangeSetType, ResourceChange};
 use console::style;
 use jiff::Timestamp;
 use migration::Task;
-use migration::definition::Definition;
-use migration::deployment::{CopyOutput, Output};
 
 use super::following::{Operation, causes, follow};
 use super::output;
@@ -22,6 +20,7 @@ use crate::deploy::change_set::{self, ChangeSet, Request, Verdict};
 use crate::deploy::changes::{self, Deed};
 use crate::deploy::events::Seen;
 use crate::deploy::follow::{seen_before, seen_so_far};
+use crate::deploy::losses::losses;
 use crate::deploy::state::{self, Next};
 use crate::deploy::{executions, stacks, upload};
 use crate::failure::{Stopped, Usage};
@@ -68,9 +67,7 @@ pub(super) async fn deploy(args: DeployArgs) -> anyhow::Result<()> {
     let preparing = async {
         let site = Site::find(&args.which, definition).await?;
         let kind = permitted(&site)?;
-        if let Some(found) = site.found.as_ref().filter(|found| is_of_other_tables(&site, found)) {
-            executions::none_in_step(&site.aws, found).await?;
-        }
+        leaves_copies_alone(&site).await?;
         let template = upload(&args, &site).await?;
         anyhow::Ok((site, kind, template))
     };
@@ -108,13 +105,12 @@ fn permitted(site: &Site) -> anyhow::Result<ChangeSetType> {
     }
 }
 
-/// Whether the migration is none between the tables that the stack was deployed for: its functions would lose them.
-fn is_of_other_tables(site: &Site, found: &stacks::Stack) -> bool {
-    let Definition { source, target, .. } = &site.definition;
-    let target = target.as_ref().map(|target| target.table.as_str());
-    let deployed = |name: &str| found.outputs.get(name).map(String::as_str);
-    deployed(CopyOutput::TargetTableName.name()) != target
-        || deployed(Output::SourceTableName.name()) != Some(source.table.as_str())
+/// Refuses what would take from a copy that goes on something that it stands on.
+async fn leaves_copies_alone(site: &Site) -> anyhow::Result<()> {
+    let Site { aws, definition, found, .. } = site;
+    let Some(found) = found else { return Ok(()) };
+    let losses = losses(&found.outputs, definition, &aws.region);
+    if losses.is_empty() { Ok(()) } else { executions::none_in_step(aws, found, &losses.join(" and ")).await }
 }
 
 /// The template where CloudFormation finds it.

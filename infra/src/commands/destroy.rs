@@ -129,7 +129,7 @@ async fn begin(
         )));
     }
     executions::none_running(&site.aws, resources).await?;
-    executions::none_in_step(&site.aws, found).await?;
+    executions::none_in_step(&site.aws, found, "the functions that carry its changes").await?;
     executions::none_raised(&site.aws, found).await?;
     let question = format!(
         "delete the stack {stack} in {}? The table {} stays as it is",

@@ -45,9 +45,8 @@ pub async fn none_running(aws: &Aws, resources: &[StackResourceSummary]) -> anyh
     Ok(())
 }
 
-/// Refuses while a copy is kept in step, which no execution does: with the stack would go the queue, with changes that aren't
-/// applied yet, and the functions that its mappings call.
-pub async fn none_in_step(aws: &Aws, stack: &Stack) -> anyhow::Result<()> {
+/// Refuses while a copy is kept in step, which no execution does. `loses` is what of the stack it would lose.
+pub async fn none_in_step(aws: &Aws, stack: &Stack, loses: &str) -> anyhow::Result<()> {
     let is_of_a_copy = stack.outputs.contains_key(CopyOutput::QueueUrl.name());
     let Some(table) = stack.outputs.get(Output::LedgerTableName.name()).filter(|_| is_of_a_copy) else {
         return Ok(());
@@ -55,7 +54,7 @@ pub async fn none_in_step(aws: &Aws, stack: &Stack) -> anyhow::Result<()> {
     match current::read(&Ledger::new(aws.dynamodb(), table)).await {
         Ok(None) => Ok(()),
         Ok(Some(Current { run, .. })) => bail!(Usage::new(format!(
-            "run {run} keeps its target in step with this stack; cut it over with `cargo run --bin run -- cutover {run}`, or give it \
+            "run {run} keeps its target in step with this stack, and would lose {loses}; cut it over with `cargo run --bin run -- cutover {run}`, or give it \
              up with `cargo run --bin run -- cutover {run} --abort`, then call this again"
         ))),
         // Somebody has deleted the ledger: what it knew is lost.

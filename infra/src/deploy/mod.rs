@@ -13,6 +13,7 @@ pub mod difference;
 pub mod events;
 pub mod executions;
 pub mod follow;
+pub mod losses;
 pub mod note;
 pub mod stacks;
 pub mod state;

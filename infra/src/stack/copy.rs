@@ -15,7 +15,7 @@ use crate::cfn::dynamodb::{self, Table};
 use crate::cfn::iam::{self, Role};
 use crate::cfn::lambda::Function;
 use crate::cfn::sqs::{DeduplicationScope, FifoThroughputLimit, Queue, RedrivePolicy};
-use crate::cfn::{ArnOf, Expr, Handle, Template, TemplateError, Text};
+use crate::cfn::{ArnOf, Expr, Handle, Template, TemplateError, Text, pseudo};
 
 /// The longest that SQS keeps a message (SQS quotas): a change that nobody applies in that time is lost.
 const DAYS_14_SECONDS: u32 = 14 * 24 * 3_600;
@@ -102,24 +102,40 @@ impl Copy<'_> {
     /// Says where the copy can be looked after.
     pub(super) fn outputs(&self, template: &mut Template, functions: &Functions) -> Result<(), TemplateError> {
         for output in CopyOutput::ALL {
-            let (description, value) = match output {
-                CopyOutput::TargetTableName => {
-                    ("The table that items are carried to", self.definition.table.as_str().into())
-                }
-                CopyOutput::QueueUrl => ("The queue of changes", self.changes.reference().into_text()),
-                CopyOutput::QueueArn => ("The same, as mappings name it", self.changes.arn().into_text()),
-                CopyOutput::DeadLettersUrl => {
-                    ("The queue of changes that could not be applied", self.dead_letters.reference().into_text())
-                }
-                CopyOutput::CaptureFunctionArn => {
-                    ("What the source's stream calls", functions.of(Task::CaptureChanges).arn().into_text())
-                }
-                CopyOutput::ReplayFunctionArn => {
-                    ("What the queue of changes calls", functions.of(Task::ApplyChanges).arn().into_text())
-                }
-            };
-            template.output(output.name(), description, value)?;
+            if let Some(value) = self.output(output, functions) {
+                template.output(output.name(), described(output), value)?;
+            }
         }
         Ok(())
+    }
+
+    /// What an output says; nothing where there is nothing to say.
+    fn output(&self, output: CopyOutput, functions: &Functions) -> Option<Expr<Text>> {
+        let Target { table, region, role, reverse, .. } = self.definition;
+        Some(match output {
+            CopyOutput::TargetTableName => table.as_str().into(),
+            CopyOutput::TargetRegion => region.as_deref().map_or_else(pseudo::region, Expr::from),
+            CopyOutput::TargetRole => role.as_deref()?.into(),
+            CopyOutput::WayBack => reverse.as_ref().map(|_| "true".into())?,
+            CopyOutput::QueueUrl => self.changes.reference().into_text(),
+            CopyOutput::QueueArn => self.changes.arn().into_text(),
+            CopyOutput::DeadLettersUrl => self.dead_letters.reference().into_text(),
+            CopyOutput::CaptureFunctionArn => functions.of(Task::CaptureChanges).arn().into_text(),
+            CopyOutput::ReplayFunctionArn => functions.of(Task::ApplyChanges).arn().into_text(),
+        })
+    }
+}
+
+fn described(output: CopyOutput) -> &'static str {
+    match output {
+        CopyOutput::TargetTableName => "The table that items are carried to",
+        CopyOutput::TargetRegion => "The region that it stands in",
+        CopyOutput::TargetRole => "The role by which it is reached",
+        CopyOutput::WayBack => "Whether its changes may be led back after a cut-over",
+        CopyOutput::QueueUrl => "The queue of changes",
+        CopyOutput::QueueArn => "The same, as mappings name it",
+        CopyOutput::DeadLettersUrl => "The queue of changes that could not be applied",
+        CopyOutput::CaptureFunctionArn => "What the source's stream calls",
+        CopyOutput::ReplayFunctionArn => "What the queue of changes calls",
     }
 }

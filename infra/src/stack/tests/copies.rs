@@ -61,6 +61,19 @@ fn the_queue_of_a_copy_keeps_order_and_loses_nothing() {
     assert!(!kinds.into_iter().any(|kind| kind == "AWS::Lambda::EventSourceMapping"));
 }
 
+/// What a deployment is held against while a copy goes on: see `deploy::losses`.
+#[test]
+fn the_outputs_say_where_the_target_stands_and_how_it_is_reached() {
+    let said = |yaml: &str| {
+        let outputs = &written(yaml)["Outputs"];
+        ["TargetRegion", "TargetRole", "WayBack"].map(|output| outputs[output]["Value"].clone())
+    };
+    let here = json!({ "Ref": "AWS::Region" });
+    assert_eq!(said(BACK), [here.clone(), json!(null), json!("true")]);
+    assert_eq!(said(FAR), [json!("eu-west-1"), json!(null), json!(null)]);
+    assert_eq!(said(AWAY), [here, json!("arn:aws:iam::123456789012:role/films"), json!(null)]);
+}
+
 /// What a copy's functions are told, and what makes a target elsewhere.
 #[test]
 fn the_functions_of_a_copy_know_what_carries_it() {
