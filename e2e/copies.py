@@ -235,11 +235,22 @@ class Copies:
         checks.that("the stream is switched off again", not (stream or {}).get("StreamEnabled"), str(stream))
 
     def destroy(self, world: World) -> None:
-        """The stack goes; both tables stay."""
+        """The stack goes; both tables stay, and the queues until the data is deleted too."""
+        checks = world.checks
+        outputs = world.outputs(STACK)
+        queues = {outputs["QueueUrl"], outputs["DeadLettersUrl"]}
         outcome = world.infra.call("destroy", "--yes", "--migration", MIGRATION)
-        world.checks.equal("a copy's stack is destroyed", (outcome.code, outcome.said if outcome.code else ""), (0, ""))
+        checks.equal("a copy's stack is destroyed", (outcome.code, outcome.said if outcome.code else ""), (0, ""))
         tables = world.emulator.client("dynamodb").list_tables()["TableNames"]
-        world.checks.that("both tables stay", {films.TABLE, TARGET} <= set(tables), str(tables))
+        checks.that("both tables stay", {films.TABLE, TARGET} <= set(tables), str(tables))
+        left = self.queues(world)
+        checks.that("both queues stay", queues <= left, str(left))
+        everything = world.infra.call("destroy", "--yes", "--delete-data", "--migration", MIGRATION)
+        checks.equal("the data is deleted too", (everything.code, everything.said if everything.code else ""), (0, ""))
+        checks.equal("and no queue is left", queues & self.queues(world), set())
+
+    def queues(self, world: World) -> set[str]:
+        return set(world.emulator.client("sqs").list_queues().get("QueueUrls", []))
 
 
 def kill_function(task: str) -> int:

@@ -1,5 +1,5 @@
-//! `infra destroy`: deletes the stack. The ledger and the results stay unless they are named too; the table that the
-//! migration changes always stays.
+//! `infra destroy`: deletes the stack. The ledger, the results and a copy's queues stay unless they are named too; the tables
+//! of the migration always stay.
 
 use anyhow::bail;
 use aws_sdk_cloudformation::types::{StackResourceSummary, StackStatus};
@@ -21,7 +21,7 @@ use crate::failure::Usage;
 pub(super) struct DestroyArgs {
     #[command(flatten)]
     which: Which,
-    /// Delete the ledger's table and the results' bucket too, with everything in them
+    /// Delete the ledger's table, the results' bucket and a copy's queues too, with everything in them
     #[arg(long)]
     delete_data: bool,
     /// Delete without asking

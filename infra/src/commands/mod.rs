@@ -37,7 +37,7 @@ enum Command {
     Deploy(deploy::DeployArgs),
     /// Show what a deployment would change
     Diff(diff::DiffArgs),
-    /// Delete the stack; the ledger and the results stay unless told
+    /// Delete the stack; what holds data stays unless told
     Destroy(destroy::DestroyArgs),
     /// Draw the state machine, as Mermaid or SVG on stdout
     Graph(graph::GraphArgs),

@@ -63,6 +63,11 @@ impl Aws {
         aws_sdk_dynamodb::Client::new(&self.configuration)
     }
 
+    /// A client for the queues of a copy.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.configuration)
+    }
+
     /// A client for the state machines.
     pub fn step_functions(&self) -> aws_sdk_sfn::Client {
         aws_sdk_sfn::Client::new(&self.configuration)

@@ -1,5 +1,5 @@
-//! What outlives a stack: the ledger's table and the results' bucket. They are deleted only by what is here, and only what
-//! the stack itself has made: never the table that a migration changes.
+//! What outlives a stack: the ledger's table, the results' bucket, and a copy's queues. They are deleted only by what is here,
+//! and only what the stack itself has made: never the table that a migration changes.
 
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub enum Store {
     Table(String),
     /// An S3 bucket.
     Bucket(String),
+    /// An SQS queue, by its URL.
+    Queue(String),
 }
 
 impl Store {
@@ -28,6 +30,7 @@ impl Store {
         match self {
             Self::Table(name) => format!("table {name}"),
             Self::Bucket(name) => format!("bucket {name}"),
+            Self::Queue(url) => format!("queue {}", url.rsplit('/').next().unwrap_or(url)),
         }
     }
 }
@@ -39,6 +42,7 @@ pub fn stores<'r>(resources: impl IntoIterator<Item = (&'r str, &'r str)>, sourc
         _ if name.is_empty() => None,
         "AWS::DynamoDB::Table" => Some(Store::Table(name.to_owned())),
         "AWS::S3::Bucket" => Some(Store::Bucket(name.to_owned())),
+        "AWS::SQS::Queue" => Some(Store::Queue(name.to_owned())),
         _ => None,
     });
     stores.filter(|store| !matches!(store, Store::Table(name) if sources.contains(&name.as_str()))).collect()
@@ -51,6 +55,7 @@ pub async fn still_there(aws: &Aws, stores: Vec<Store>) -> anyhow::Result<Vec<St
         let is_there = match &store {
             Store::Table(name) => has_table(aws, name).await?,
             Store::Bucket(name) => has_bucket(aws, name).await?,
+            Store::Queue(url) => has_queue(aws, url).await?,
         };
         if is_there {
             there.push(store);
@@ -77,11 +82,21 @@ async fn has_bucket(aws: &Aws, name: &str) -> anyhow::Result<bool> {
     }
 }
 
+async fn has_queue(aws: &Aws, url: &str) -> anyhow::Result<bool> {
+    let looking = aws.sqs().get_queue_attributes().queue_url(url).send().await;
+    match looking {
+        Ok(_) => Ok(true),
+        Err(error) if error.as_service_error().is_some_and(|refusal| refusal.is_queue_does_not_exist()) => Ok(false),
+        Err(error) => Err(explain(&format!("queue {url} can't be looked at"), error)),
+    }
+}
+
 /// Deletes it with everything in it.
 pub async fn delete(aws: &Aws, store: &Store) -> anyhow::Result<()> {
     match store {
         Store::Table(name) => delete_table(aws, name).await,
         Store::Bucket(name) => delete_bucket(aws, name).await,
+        Store::Queue(url) => delete_queue(aws, url).await,
     }
 }
 
@@ -91,6 +106,11 @@ async fn delete_table(aws: &Aws, name: &str) -> anyhow::Result<()> {
     deleting.map_err(|error| explain(&format!("table {name} can't be deleted"), error))?;
     let gone = client.wait_until_table_not_exists().table_name(name).wait(DELETION).await;
     gone.map(drop).with_context(|| format!("table {name} is being deleted, but isn't gone yet"))
+}
+
+async fn delete_queue(aws: &Aws, url: &str) -> anyhow::Result<()> {
+    let deleting = aws.sqs().delete_queue().queue_url(url).send().await;
+    deleting.map(drop).map_err(|error| explain(&format!("queue {url} can't be deleted"), error))
 }
 
 async fn delete_bucket(aws: &Aws, name: &str) -> anyhow::Result<()> {
@@ -146,9 +166,11 @@ mod tests {
             ("AWS::S3::Bucket", "segue-films-results"),
             ("AWS::S3::Bucket", ""),
             ("AWS::S3::BucketPolicy", "segue-films-results"),
+            ("AWS::SQS::Queue", "https://sqs.us-east-1.amazonaws.com/111122223333/segue-films-Changes.fifo"),
             ("AWS::Lambda::Function", "Segue-films-Prepare"),
         ];
-        let expected = [Store::Table("Segue-films-Ledger".into()), Store::Bucket("segue-films-results".into())];
-        assert_eq!(stores(resources, &["films"]), expected);
+        let found = stores(resources, &["films"]);
+        let words: Vec<_> = found.iter().map(Store::words).collect();
+        assert_eq!(words, ["table Segue-films-Ledger", "bucket segue-films-results", "queue segue-films-Changes.fifo"]);
     }
 }

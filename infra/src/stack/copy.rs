@@ -15,7 +15,7 @@ use crate::cfn::dynamodb::{self, Table};
 use crate::cfn::iam::{self, Role};
 use crate::cfn::lambda::Function;
 use crate::cfn::sqs::{DeduplicationScope, FifoThroughputLimit, Queue, RedrivePolicy};
-use crate::cfn::{ArnOf, Expr, Handle, Template, TemplateError, Text, pseudo};
+use crate::cfn::{ArnOf, Expr, Handle, Options, Template, TemplateError, Text, pseudo};
 
 /// The longest that SQS keeps a message (SQS quotas): a change that nobody applies in that time is lost.
 const DAYS_14_SECONDS: u32 = 14 * 24 * 3_600;
@@ -49,9 +49,11 @@ pub(super) fn add<'d>(
     replay_seconds: u32,
 ) -> Result<Option<Copy<'d>>, TemplateError> {
     let Some(target) = &definition.target else { return Ok(None) };
-    let dead_letters = template.add("DeadLetters", fifo(replay_seconds))?;
+    // Both stay when the stack goes: what nobody has applied is in no other place once the stream has forgotten it.
+    let dead_letters = template.add_with("DeadLetters", fifo(replay_seconds), Options::retain())?;
     let redrive = RedrivePolicy { dead_letter_target_arn: dead_letters.arn(), max_receive_count: RECEIVES };
-    let changes = template.add("Changes", Queue { redrive_policy: Some(redrive), ..fifo(replay_seconds) })?;
+    let changes = Queue { redrive_policy: Some(redrive), ..fifo(replay_seconds) };
+    let changes = template.add_with("Changes", changes, Options::retain())?;
     let name = || Expr::named(target.table.as_str());
     let reached = match (&target.role, &target.region) {
         (Some(role), _) => Reached::By(iam::role_arn(role)),

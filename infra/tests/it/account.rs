@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const STACK: &str = "Segue-tidy-movies";
 pub(crate) const STACK_ARN: &str = "arn:aws:cloudformation:us-east-1:123456789012:stack/Segue-tidy-movies/1";
+pub(crate) const QUEUE: &str = "https://sqs.us-east-1.amazonaws.com/123456789012/segue-changes.fifo";
 pub(crate) const BOOTSTRAP: &str = "cdk-hnb659fds-assets-123456789012-us-east-1";
 
 /// A stack that is there, or was.
@@ -79,6 +80,8 @@ pub(crate) struct Account {
     pub(crate) later_faults: VecDeque<Fault>,
     pub(crate) buckets: BTreeMap<String, Bucket>,
     pub(crate) tables: Vec<String>,
+    /// The URLs of queues.
+    pub(crate) queues: Vec<String>,
     pub(crate) running: Option<&'static str>,
     /// An execution that was cut off while its table was raised, and its run.
     pub(crate) cut_off: Option<(&'static str, &'static str)>,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::account::{ACCOUNT, Account, STACK, STACK_ARN, Stack, Verdict};
+use crate::account::{ACCOUNT, Account, QUEUE, STACK, STACK_ARN, Stack, Verdict};
 
 pub(crate) type Form = BTreeMap<String, String>;
 
@@ -174,6 +174,7 @@ fn describe_stack_events(account: &mut Account) -> Answer {
                 "Ledger" => "segue-ledger",
                 "Results" => "segue-results",
                 "Source" => "movies",
+                "Changes" => QUEUE,
                 other => other,
             };
             format!(
@@ -189,12 +190,13 @@ fn describe_stack_events(account: &mut Account) -> Answer {
     ok("DescribeStackEvents", &format!("<StackEvents>{events}</StackEvents>"))
 }
 
-/// A ledger, a bucket, a machine; and the source, which no stack of ours has among its resources.
+/// A ledger, a bucket, a queue, a machine; and the source, which no stack of ours has among its resources.
 fn list_stack_resources(account: &Account) -> Answer {
     let status = if account.stack.is_some() { "CREATE_COMPLETE" } else { "DELETE_SKIPPED" };
     let resources = [
         ("Ledger", "AWS::DynamoDB::Table", "segue-ledger"),
         ("Results", "AWS::S3::Bucket", "segue-results"),
+        ("Changes", "AWS::SQS::Queue", QUEUE),
         ("Workflow", "AWS::StepFunctions::StateMachine", "arn:aws:states:us-east-1:123456789012:stateMachine:Workflow"),
         ("Source", "AWS::DynamoDB::Table", "movies"),
     ];

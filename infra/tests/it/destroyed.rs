@@ -1,6 +1,6 @@
 //! What `destroy` deletes, what it keeps, and what it refuses.
 
-use crate::account::{ACCOUNT, Account, Stack, of_stack};
+use crate::account::{ACCOUNT, Account, QUEUE, Stack, of_stack};
 use crate::server::Server;
 use crate::support::Folder;
 
@@ -38,6 +38,21 @@ fn the_stack_goes_and_what_holds_data_stays() {
         assert!(!account.buckets.contains_key("segue-results"));
     });
     insta::assert_snapshot!(folder.run(&server, "destroy --yes --delete-data"));
+}
+
+/// What is in it was applied nowhere. Another deployment makes another one: CloudFormation gives it a name.
+#[test]
+fn the_queues_of_a_copy_stay_too() {
+    let mut account = deployed("CREATE_COMPLETE");
+    account.queues = vec![QUEUE.into()];
+    account.script[1].push(("Changes", "AWS::SQS::Queue", "DELETE_SKIPPED", ""));
+    let (folder, server) = (Folder::new(), Server::of(account));
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes"));
+    server.with(|account| assert_eq!(account.queues, [QUEUE]));
+    insta::assert_snapshot!(folder.run(&server, "destroy --yes --delete-data"));
+    server.with(|account| assert_eq!(account.queues, [""; 0]));
+    let seen = folder.run(&server, "destroy --yes --delete-data");
+    assert!(!seen.contains("queue"), "{seen}");
 }
 
 #[test]

@@ -121,8 +121,22 @@ fn json(account: &mut Account, call: &str, body: &[u8]) -> Answer {
             account.tables.retain(|name| *name != table);
             text_answer(200, "{}")
         }
+        "GetQueueAttributes" | "DeleteQueue" => queue(account, call, input["QueueUrl"].as_str().unwrap()),
         other => panic!("{other} isn't faked"),
     }
+}
+
+/// SQS names its errors as its query protocol did, in a header.
+fn queue(account: &mut Account, call: &str, url: &str) -> Answer {
+    if !account.queues.iter().any(|queue| queue == url) {
+        let answer = Response::builder().status(400);
+        let answer = answer.header("x-amzn-query-error", "AWS.SimpleQueueService.NonExistentQueue;Sender");
+        return answer.body(r#"{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"no queue"}"#.into()).unwrap();
+    }
+    if call == "DeleteQueue" {
+        account.queues.retain(|queue| queue != url);
+    }
+    text_answer(200, "{}")
 }
 
 fn s3(account: &mut Account, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Answer {

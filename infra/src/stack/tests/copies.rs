@@ -61,6 +61,18 @@ fn the_queue_of_a_copy_keeps_order_and_loses_nothing() {
     assert!(!kinds.into_iter().any(|kind| kind == "AWS::Lambda::EventSourceMapping"));
 }
 
+/// Changes that nobody has applied are in no other place once the stream has forgotten them.
+#[test]
+fn the_queues_of_a_copy_outlive_its_stack() {
+    let resources = &written(COPY)["Resources"];
+    for queue in ["Changes", "DeadLetters"] {
+        let policies = ["DeletionPolicy", "UpdateReplacePolicy"].map(|policy| &resources[queue][policy]);
+        assert_eq!(policies, ["Retain"; 2], "{queue}");
+        // Another deployment makes others beside those that stayed.
+        assert!(resources[queue]["Properties"].get("QueueName").is_none(), "{queue}");
+    }
+}
+
 /// What a deployment is held against while a copy goes on: see `deploy::losses`.
 #[test]
 fn the_outputs_say_where_the_target_stands_and_how_it_is_reached() {
