@@ -1,6 +1,6 @@
 //! What `destroy` deletes, what it keeps, and what it refuses.
 
-use crate::account::{ACCOUNT, Account, QUEUE, Stack, of_stack};
+use crate::account::{ACCOUNT, Account, QUEUE, Stack, Verdict, of_stack};
 use crate::server::Server;
 use crate::support::Folder;
 
@@ -99,6 +99,33 @@ fn a_copy_that_is_kept_in_step_keeps_its_stack() {
     server.with(|account| account.in_step = None);
     let seen = Folder::new().run(&server, "destroy --yes");
     assert!(seen.contains("is deleted"), "{seen}");
+}
+
+/// The tables are the same; the functions would look for the target in another region from one call to the next.
+#[test]
+fn a_copy_that_is_kept_in_step_keeps_its_target_s_region() {
+    let mut account = deployed("CREATE_COMPLETE");
+    account.in_step = Some("tidy-movies-20261120T120433325Z");
+    let outputs = [
+        ("LedgerTableName", "segue-ledger"),
+        ("QueueUrl", QUEUE),
+        ("TargetTableName", "films"),
+        ("TargetRegion", "eu-west-1"),
+    ];
+    account.stack.as_mut().unwrap().outputs.extend(outputs.map(|(name, value)| (name.into(), value.into())));
+    let (folder, server) = (Folder::new(), Server::of(account));
+    let copy = |region: &str| {
+        let target = format!("target: {{ table: films, region: {region} }}");
+        let text = format!("migration: tidy-movies\nsource: {{ table: movies }}\n{target}\n");
+        std::fs::write(folder.path().join("migration.yaml"), text).unwrap();
+    };
+    copy("eu-north-1");
+    insta::assert_snapshot!(folder.run(&server, "deploy --yes --code code"));
+    server.with(|account| assert_eq!(account.count("CreateChangeSet"), 0));
+    copy("eu-west-1");
+    server.with(|account| account.verdict = Some(Verdict::Failed("The submitted information didn't contain changes.")));
+    let seen = folder.run(&server, "deploy --yes --code code");
+    assert!(seen.contains("no changes"), "{seen}");
 }
 
 #[test]
