@@ -1,6 +1,7 @@
 //! Alarms: each says what has happened and what to do, and is told to whoever subscribes to the topic.
 
-use migration::Task;
+mod copies;
+
 use migration::definition::Definition;
 use migration::deployment::{METRICS_DIMENSION, METRICS_NAMESPACE, Metric as Ours};
 
@@ -38,12 +39,10 @@ pub(super) fn add(template: &mut Template, watched: &Watched) -> Result<Handle<T
         ("RunFailedAlarm", run_failed(definition, machines)),
         ("RestoreFailedAlarm", restore_failed(definition, machines)),
         ("ItemsFailedAlarm", items_failed(definition)),
-        ("TableThrottledAlarm", table_throttled(definition, source)),
     ];
-    if let Some(copy) = copy {
-        alarms.push(("CaptureLateAlarm", capture_late(definition, functions)));
-        alarms.push(("ReplayLateAlarm", replay_late(definition, copy)));
-        alarms.push(("DeadLettersAlarm", dead_letters(definition, copy)));
+    match copy {
+        None => alarms.push(("TableThrottledAlarm", table_throttled(definition, source))),
+        Some(copy) => alarms.extend(copies::alarms(definition, copy, functions)),
     }
     let mut arns = Vec::new();
     for (id, alarm) in alarms {
@@ -69,24 +68,32 @@ pub(super) fn of_run(metric: Ours) -> Metric {
     Metric::new(METRICS_NAMESPACE, metric.name(), METRICS_DIMENSION, pseudo::stack_name())
 }
 
-/// Any at all, in so many minutes in a row.
-fn any(figure: Figure, minutes: u32, description: String) -> Alarm {
+/// Any at all, in so many periods in a row.
+fn any(figure: Figure, periods: u32, description: String) -> Alarm {
     Alarm {
         alarm_description: Some(description),
         threshold: Some(0.0),
         treat_missing_data: Some(MissingData::NotBreaching),
-        ..Alarm::new(figure, ComparisonOperator::GreaterThan, minutes)
+        ..Alarm::new(figure, ComparisonOperator::GreaterThan, periods)
     }
 }
 
 fn run_failed(definition: &Definition, machines: &Machines) -> Alarm {
     let ended = ["ExecutionsFailed", "ExecutionsTimedOut"].map(|name| of_machine(&machines.workflow, name));
-    let Definition { migration, source, .. } = definition;
-    let description = format!(
-        "A run of the migration {migration} on table {} failed or timed out. `run status` says why. What it has changed \
-         stays changed, and a new run goes over it without writing; the capacity is put back, unless another alarm says so.",
-        source.table
-    );
+    let Definition { migration, source, target, .. } = definition;
+    let description = match target {
+        None => format!(
+            "A run of the migration {migration} on table {} failed or timed out. `run status` says why. What it has changed \
+             stays changed, and a new run goes over it without writing; the capacity is put back, unless another alarm says so.",
+            source.table
+        ),
+        Some(target) => format!(
+            "A run of the migration {migration} from table {} to {} failed or timed out. `run status` says why. What is being \
+             captured is captured all the same, and the queue keeps it for 14 days: `run resume RUN` goes on, `run cutover RUN \
+             --abort` gives the copy up.",
+            source.table, target.table
+        ),
+    };
     any(Figure::sum_of(ended, PERIOD_SECONDS), 1, description)
 }
 
@@ -103,11 +110,19 @@ fn restore_failed(definition: &Definition, machines: &Machines) -> Alarm {
 }
 
 fn items_failed(definition: &Definition) -> Alarm {
-    let description = format!(
-        "Items of table {} can't be migrated by {}. They are as they were. `run failures RUN` lists them with the reason of \
-         each; mend them or the migration, and run it again.",
-        definition.source.table, definition.migration
-    );
+    let Definition { migration, source, target, .. } = definition;
+    let description = match target {
+        None => format!(
+            "Items of table {} can't be migrated by {migration}. They are as they were. `run failures RUN` lists them with the \
+             reason of each; mend them or the migration, and run it again.",
+            source.table
+        ),
+        Some(target) => format!(
+            "Items of table {} can't be carried to {} by the migration {migration}. `run failures RUN` lists them with the reason of each; \
+             mend them, or deploy the migration that was mended, and `run retry RUN` takes them up again.",
+            source.table, target.table
+        ),
+    };
     any(Figure::sum(of_run(Ours::ItemsFailed), PERIOD_SECONDS), 1, description)
 }
 
@@ -119,49 +134,4 @@ fn table_throttled(definition: &Definition, source: &Source) -> Alarm {
     );
     let throttled = Metric::new("AWS/DynamoDB", "WriteThrottleEvents", "TableName", source.name.clone().into_text());
     any(Figure::sum(throttled, PERIOD_SECONDS), 5, description)
-}
-
-/// A stream keeps its records for 24 h: half of that is left to mend what is wrong.
-const CAPTURE_LATE_MS: f64 = 12.0 * 3_600_000.0;
-/// The queue keeps its messages for 14 days: two of them are left.
-const REPLAY_LATE_SECONDS: f64 = 12.0 * 24.0 * 3_600.0;
-
-/// More than that, as a maximum, in any minute.
-fn above(metric: Metric, threshold: f64, description: String) -> Alarm {
-    Alarm {
-        alarm_description: Some(description),
-        threshold: Some(threshold),
-        treat_missing_data: Some(MissingData::NotBreaching),
-        ..Alarm::new(Figure::maximum(metric, PERIOD_SECONDS), ComparisonOperator::GreaterThan, 1)
-    }
-}
-
-fn capture_late(definition: &Definition, functions: &Functions) -> Alarm {
-    let description = format!(
-        "Changes of table {} are captured twelve hours late. The stream keeps them for 24 hours: what is older is lost. See \
-         the log of CaptureChanges for what holds it up.",
-        definition.source.table
-    );
-    let capture = functions.of(Task::CaptureChanges).name().into_text();
-    above(Metric::new("AWS/Lambda", "IteratorAge", "FunctionName", capture), CAPTURE_LATE_MS, description)
-}
-
-fn replay_late(definition: &Definition, copy: &Copy) -> Alarm {
-    let description = format!(
-        "A change that the migration {} has captured waits for twelve days. The queue keeps it for 14: then it is lost. \
-         `run status` says what holds the replay up.",
-        definition.migration
-    );
-    let queue = copy.changes.name().into_text();
-    above(Metric::new("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue), REPLAY_LATE_SECONDS, description)
-}
-
-fn dead_letters(definition: &Definition, copy: &Copy) -> Alarm {
-    let description = format!(
-        "Changes could not be applied to the target of the migration {}. `run changes RUN` lists them with their reasons; retry \
-         them, or drop them by name. Nothing is cut over before.",
-        definition.migration
-    );
-    let queue = copy.dead_letters.name().into_text();
-    above(Metric::new("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", queue), 0.0, description)
 }

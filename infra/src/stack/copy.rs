@@ -3,7 +3,7 @@
 
 use indexmap::IndexMap;
 use migration::Task;
-use migration::definition::{Definition, Target};
+use migration::definition::{Definition, TableName, Target};
 use migration::deployment::{
     CAPTURE_FUNCTION_VARIABLE, CopyOutput, DEAD_LETTERS_URL_VARIABLE, EXPORT_BUCKET_VARIABLE, QUEUE_ARN_VARIABLE,
     QUEUE_URL_VARIABLE, REPLAY_FUNCTION_VARIABLE, TARGET_REGION_VARIABLE, TARGET_ROLE_VARIABLE,
@@ -79,6 +79,12 @@ fn fifo(replay_seconds: u32) -> Queue {
 }
 
 impl Copy<'_> {
+    /// The target, where its metrics can be seen: CloudWatch keeps them in the table's own region and account, and an alarm sees
+    /// those of its own alone.
+    pub(super) fn near(&self) -> Option<&TableName> {
+        (!self.definition.is_elsewhere()).then_some(&self.definition.table)
+    }
+
     /// The variables of a task's function. `others` are the functions that mappings call, which it may have to name.
     pub(super) fn variables(
         &self,

@@ -316,11 +316,11 @@ fn the_dashboard_shows_every_metric() {
 
 #[test]
 fn alarms_say_what_to_do() {
-    for yaml in [EXAMPLE, OTHER] {
+    for (yaml, number) in [(EXAMPLE, 4), (OTHER, 4), (COPY, 9), (copies::AWAY, 8)] {
         let template = written(yaml);
         let resources = template["Resources"].as_object().unwrap().values();
         let alarms: Vec<_> = resources.filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").collect();
-        assert_eq!(alarms.len(), 4);
+        assert_eq!(alarms.len(), number);
         for alarm in alarms {
             let description = alarm["Properties"]["AlarmDescription"].as_str().unwrap();
             // CloudWatch takes 1,024 characters.

@@ -86,6 +86,40 @@ fn the_outputs_say_where_the_target_stands_and_how_it_is_reached() {
     assert_eq!(said(AWAY), [here, json!("arn:aws:iam::123456789012:role/films"), json!(null)]);
 }
 
+/// All alarms: what they watch, when they fire, and what they say.
+fn alarms(yaml: &str) -> String {
+    let template = written(yaml);
+    let resources = template["Resources"].as_object().unwrap().iter();
+    let alarms = resources.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    alarms.fold(String::new(), |mut all, (id, alarm)| {
+        let properties = &alarm["Properties"];
+        let metrics = properties["Metrics"].as_array().into_iter().flatten();
+        let names = metrics.filter_map(|metric| metric["MetricStat"]["Metric"]["MetricName"].as_str());
+        let names: Vec<_> = names.chain(properties["MetricName"].as_str()).collect();
+        let period = properties["Period"].as_u64().or(properties["Metrics"][0]["MetricStat"]["Period"].as_u64());
+        let (threshold, periods) = (&properties["Threshold"], &properties["EvaluationPeriods"]);
+        writeln!(all, "{id}: {} above {threshold}, {periods} times {} s", names.join(" + "), period.unwrap()).unwrap();
+        writeln!(all, "  {}", properties["AlarmDescription"].as_str().unwrap()).unwrap();
+        all
+    })
+}
+
+#[test]
+fn the_alarms_of_a_copy_are_as_they_were_reviewed() {
+    insta::assert_snapshot!(alarms(COPY));
+}
+
+/// What throttles a copy is its target; where that stands elsewhere no alarm of this region sees it.
+#[test]
+fn a_copy_watches_the_table_that_it_writes_to() {
+    let throttled = |yaml: &str| written(yaml)["Resources"]["TargetThrottledAlarm"]["Properties"]["Dimensions"].clone();
+    assert_eq!(throttled(BACK), json!([{ "Name": "TableName", "Value": "films" }]));
+    for yaml in [FAR, AWAY] {
+        assert_eq!(throttled(yaml), json!(null));
+        assert!(written(yaml)["Resources"].get("TableThrottledAlarm").is_none());
+    }
+}
+
 /// What a copy's functions are told, and what makes a target elsewhere.
 #[test]
 fn the_functions_of_a_copy_know_what_carries_it() {
