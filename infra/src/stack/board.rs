@@ -58,9 +58,28 @@ enum Side {
     Write,
 }
 
+/// A table that the run works on.
+struct Worked {
+    /// What it is called where there may be two.
+    called: &'static str,
+    name: Expr<Text>,
+}
+
+impl Worked {
+    fn metric(&self, name: &'static str) -> Metric {
+        Metric::new("AWS/DynamoDB", name, "TableName", self.name.clone())
+    }
+}
+
 impl Watched<'_> {
-    fn table(&self, name: &'static str) -> Metric {
-        Metric::new("AWS/DynamoDB", name, "TableName", self.definition.source.table.as_str().into())
+    /// The table that the run reads or writes; none where it stands elsewhere, and its metrics with it.
+    fn table(&self, side: Side) -> Option<Worked> {
+        let source = || self.definition.source.table.as_str().into();
+        Some(match (self.copy, side) {
+            (None, _) => Worked { called: "the table", name: source() },
+            (Some(_), Side::Read) => Worked { called: "the source", name: source() },
+            (Some(copy), Side::Write) => Worked { called: "the target", name: copy.near()?.as_str().into() },
+        })
     }
 
     fn lambda(&self, task: Task, name: &'static str) -> Metric {
@@ -69,7 +88,11 @@ impl Watched<'_> {
 
     /// What runs here, and how to follow, stop and restore.
     fn words(&self) -> Widget {
-        let Definition { migration, source, .. } = self.definition;
+        let Definition { migration, source, target, .. } = self.definition;
+        let (to, stop, failed) = match target {
+            None => (String::new(), STOP_IN_PLACE, FAILED_IN_PLACE),
+            Some(target) => (format!(" to {}", target.table), STOP_A_COPY, FAILED_IN_A_COPY),
+        };
         let executions = console(Expr::concat([
             "states/home?region=".into(),
             pseudo::region(),
@@ -77,14 +100,14 @@ impl Watched<'_> {
             self.machines.workflow.arn().into_text(),
         ]));
         let markdown = Expr::concat([
-            format!("# Segue: the migration {migration} of table {}\n", source.table).into(),
+            format!("# Segue: the migration {migration} of table {}{to}\n", source.table).into(),
             "**Follow** a run: `cargo run --bin run -- watch`, or its [execution](".into(),
             executions,
-            ").\n\n**Stop** it: `aws stepfunctions stop-execution --execution-arn ARN`. Pages under way are finished, \
-             what is changed stays changed, and the capacity is put back.\n\n**Restore** by hand, should an alarm ask for \
-             it: `cargo run --bin run -- restore RUN`.\n\n**Items that failed**: `cargo run --bin run -- failures RUN`.\
-             \n\n**Alarms** go to the topic `"
-                .into(),
+            format!(
+                ").\n\n{stop}\n\n**Restore** by hand, should an alarm ask for it: `cargo run --bin run -- restore RUN`.\n\n{failed}\
+                 \n\n**Alarms** go to the topic `"
+            )
+            .into(),
             self.topic.arn().into_text(),
             "`: subscribe to it. Numbers are sums over the time that is shown above.".into(),
         ]);
@@ -116,9 +139,12 @@ impl Watched<'_> {
             ),
         };
         let mut lines = Vec::from(rate("the run", "run", of_run(ours)));
-        lines.extend(rate("the table, by everyone", "table", self.table(consumed)));
-        // Nothing where the table is on demand.
-        lines.push(Line::metric("the table's provisioned capacity", self.table(provisioned)).stat("Average"));
+        if let Some(table) = self.table(side) {
+            lines.extend(rate(&format!("{}, by everyone", table.called), "table", table.metric(consumed)));
+            // Nothing where the table is on demand.
+            let label = format!("{}'s provisioned capacity", table.called);
+            lines.push(Line::metric(label, table.metric(provisioned)).stat("Average"));
+        }
         Graph::lines(title, pseudo::region(), "units/s", lines).into()
     }
 
@@ -135,12 +161,15 @@ impl Watched<'_> {
     }
 
     fn throttles(&self) -> Widget {
-        let lines = vec![
+        let mut lines = vec![
             Line::metric("the run's reads", of_run(Ours::ThrottledReads)),
             Line::metric("the run's writes", of_run(Ours::ThrottledWrites)),
-            Line::metric("the table's reads, by everyone", self.table("ReadThrottleEvents")),
-            Line::metric("the table's writes, by everyone", self.table("WriteThrottleEvents")),
         ];
+        let by_everyone = [(Side::Read, "reads", "ReadThrottleEvents"), (Side::Write, "writes", "WriteThrottleEvents")];
+        lines.extend(by_everyone.into_iter().filter_map(|(side, what, name)| {
+            let table = self.table(side)?;
+            Some(Line::metric(format!("{}'s {what}, by everyone", table.called), table.metric(name)))
+        }));
         Graph::lines("Throttled requests a minute", pseudo::region(), "requests", lines).into()
     }
 
@@ -180,25 +209,40 @@ impl Watched<'_> {
     }
 
     fn cost(&self, prices: &Prices) -> Widget {
-        let provisioned = |label, name, id| Line::metric(label, self.table(name)).stat("Average").id(id).hidden();
-        let by_the_hour = format!(
-            "RUNNING_SUM((FILL(rp, 0) * {} + FILL(wp, 0) * {}) * PERIOD(rp) / 3600)",
-            prices.provisioned_read_unit_hour, prices.provisioned_write_unit_hour
-        );
-        let lines = vec![
-            reads(),
-            writes(),
-            provisioned("provisioned read units", "ProvisionedReadCapacityUnits", "rp"),
-            provisioned("provisioned write units", "ProvisionedWriteCapacityUnits", "wp"),
-            Line::expression(ON_DEMAND, format!("RUNNING_SUM({})", on_demand(prices))),
-            Line::expression("the table's capacity while it is provisioned, $", by_the_hour),
+        let Prices { provisioned_read_unit_hour: read, provisioned_write_unit_hour: write, .. } = prices;
+        let provisioned = [
+            (Side::Read, "provisioned read units", "ProvisionedReadCapacityUnits", "rp", read),
+            (Side::Write, "provisioned write units", "ProvisionedWriteCapacityUnits", "wp", write),
         ];
+        let (mut lines, mut terms) = (vec![reads(), writes()], Vec::new());
+        for (side, label, name, id, price) in provisioned {
+            let Some(table) = self.table(side) else { continue };
+            lines.push(Line::metric(label, table.metric(name)).stat("Average").id(id).hidden());
+            terms.push(format!("FILL({id}, 0) * {price}"));
+        }
+        let by_the_hour = format!("RUNNING_SUM(({}) * PERIOD(rp) / 3600)", terms.join(" + "));
+        let label = match self.copy {
+            None => "the table's capacity while it is provisioned, $",
+            Some(_) => "the source's reads and the target's writes while they are provisioned, $",
+        };
+        lines.push(Line::expression(ON_DEMAND, format!("RUNNING_SUM({})", on_demand(prices))));
+        lines.push(Line::expression(label, by_the_hour));
         let title = format!("Cost of DynamoDB, at the prices of {}", prices.region);
         let graph = Graph::lines(title, pseudo::region(), "$", lines);
         // DynamoDB tells what is provisioned every five minutes.
         Graph { period: 300, ..graph }.into()
     }
 }
+
+const STOP_IN_PLACE: &str = "**Stop** it: `aws stepfunctions stop-execution --execution-arn ARN`. Pages under way are finished, \
+                             what is changed stays changed, and the capacity is put back.";
+/// No execution captures changes, and none applies them.
+const STOP_A_COPY: &str = "**Stop** it: `cargo run --bin run -- stop RUN`. What is being captured is captured all the same, and \
+                           waits for up to 14 days; `cargo run --bin run -- resume RUN` goes on.\n\n**Give it up**, with what \
+                           captures and applies changes: `cargo run --bin run -- cutover RUN --abort`.";
+const FAILED_IN_PLACE: &str = "**Items that failed**: `cargo run --bin run -- failures RUN`.";
+const FAILED_IN_A_COPY: &str = "**Items that failed**: `cargo run --bin run -- failures RUN`; changes that did: `cargo run --bin \
+                                run -- changes RUN`.";
 
 /// What a table that is provisioned meanwhile doesn't cost.
 const ON_DEMAND: &str = "the run's units while the table is on demand, $";

@@ -289,7 +289,7 @@ fn widgets_lie_side_by_side_on_the_grid() {
 #[test]
 fn every_formula_finds_its_lines() {
     let functions = ["FILL", "PERIOD", "RUNNING", "SUM"];
-    for widget in widgets(&written(EXAMPLE)) {
+    for widget in [EXAMPLE, COPY, copies::AWAY].into_iter().flat_map(|yaml| widgets(&written(yaml))) {
         let lines = widget["properties"]["metrics"].as_array().cloned().unwrap_or_default();
         let options: Vec<_> = lines.iter().map(|line| line.as_array().unwrap().last().unwrap().clone()).collect();
         let ids: Vec<_> = options.iter().filter_map(|options| options["id"].as_str()).collect();

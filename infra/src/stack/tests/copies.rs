@@ -120,6 +120,32 @@ fn a_copy_watches_the_table_that_it_writes_to() {
     }
 }
 
+/// The metrics of tables on a dashboard: table, metric.
+fn of_tables(yaml: &str) -> BTreeSet<String> {
+    let widgets = widgets(&written(yaml));
+    let lines = widgets.iter().filter_map(|widget| widget["properties"]["metrics"].as_array()).flatten();
+    let of_tables = lines.filter(|line| line[0] == "AWS/DynamoDB");
+    of_tables.map(|line| format!("{} {}", line[3].as_str().unwrap(), line[1].as_str().unwrap())).collect()
+}
+
+#[test]
+fn the_dashboard_of_a_copy_shows_reads_of_its_source_and_writes_of_its_target() {
+    let reads = ["ConsumedReadCapacityUnits", "ProvisionedReadCapacityUnits", "ReadThrottleEvents"];
+    let writes = ["ConsumedWriteCapacityUnits", "ProvisionedWriteCapacityUnits", "WriteThrottleEvents"];
+    let of = |table: &str, names: [&str; 3]| names.map(|name| format!("{table} {name}")).into_iter().collect();
+    let source: BTreeSet<String> = of("movies", reads);
+    assert_eq!(of_tables(FAR), source);
+    assert_eq!(of_tables(BACK), &source | &of("films", writes));
+}
+
+/// Stopping an execution stops nothing that carries changes.
+#[test]
+fn the_dashboard_of_a_copy_says_how_it_is_stopped() {
+    let said = |yaml: &str| widgets(&written(yaml))[0]["properties"]["markdown"].as_str().unwrap().to_owned();
+    assert!(said(BACK).contains("table movies to films") && !said(BACK).contains("stop-execution"), "{}", said(BACK));
+    assert!(said(BACK).contains("cutover RUN --abort") && !said(EXAMPLE).contains("cutover"));
+}
+
 /// What a copy's functions are told, and what makes a target elsewhere.
 #[test]
 fn the_functions_of_a_copy_know_what_carries_it() {
