@@ -1,8 +1,11 @@
 //! One line that tells the truth while a run goes on: a bar on a terminal, a line every few seconds elsewhere. It is
 //! drawn from a [`Snapshot`], wherever that comes from: the workers of this process, or a ledger at AWS.
 
+pub(crate) mod copy;
 mod local;
+mod phase;
 mod remote;
+mod stand;
 
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
@@ -10,17 +13,20 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use migration::plan::Plan;
-use migration::summary::SoFar;
 use migration::{Counts, Waits};
 use serde::Serialize;
 
 pub(crate) use local::LocalProgress;
+pub(crate) use phase::Phase;
 pub(crate) use remote::RemoteProgress;
+pub(crate) use stand::Stand;
 
 use crate::show;
 
 /// Between two lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
+/// Between two of those that stand by themselves.
+const KEPT_LINE_EVERY: Duration = Duration::from_secs(10);
 /// Over how long waits are compared: a page of every worker.
 const LATELY: Duration = Duration::from_secs(2);
 /// The share of the time that one worker has to have waited before it is said.
@@ -41,19 +47,6 @@ pub(crate) struct Snapshot {
     pub(crate) children: Option<Children>,
 }
 
-/// What a run is at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Phase {
-    Preparing,
-    BackingUp,
-    Prewarming,
-    Migrating,
-    InStep,
-    Restoring,
-    Ending,
-}
-
 /// What happens each second.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub(crate) struct Rates {
@@ -69,25 +62,6 @@ pub(crate) struct Children {
     pub(crate) running: u64,
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
-}
-
-impl Phase {
-    /// As far as the ledger alone tells.
-    pub(crate) fn by_the_ledger(so_far: &SoFar) -> Self {
-        if so_far.counts == Counts::default() && so_far.segments_done == 0 { Self::Preparing } else { Self::Migrating }
-    }
-
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Preparing => "preparing",
-            Self::BackingUp => "waiting for the backup",
-            Self::Prewarming => "waiting for the table: its capacity is being raised",
-            Self::Migrating => "migrating",
-            Self::InStep => "in step",
-            Self::Restoring => "putting the capacity back",
-            Self::Ending => "adding up",
-        }
-    }
 }
 
 impl Rates {
@@ -229,8 +203,8 @@ impl Progress {
         self.bar.suspend(|| show::line(text));
     }
 
-    /// Shows a line that stands by itself, in place of the one before; where there is no terminal, so often at most.
-    pub(crate) fn keep(&self, text: &str, line_every: Duration) {
+    /// Shows a line that stands by itself, in place of the one before; where there is no terminal, now and then.
+    pub(crate) fn keep(&self, phase: Phase, text: &str) {
         if !self.bar.is_hidden() {
             if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 self.bar.set_style(style);
@@ -239,8 +213,8 @@ impl Progress {
             return;
         }
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-        if shown.is_none_or(|(at, phase)| phase != Phase::InStep || at.elapsed() >= line_every) {
-            *shown = Some((Instant::now(), Phase::InStep));
+        if shown.is_none_or(|(at, shown)| shown != phase || at.elapsed() >= KEPT_LINE_EVERY) {
+            *shown = Some((Instant::now(), phase));
             show::line(text);
         }
     }
@@ -253,7 +227,7 @@ impl Progress {
         }
         self.bar.set_position(scanned);
         let words = match snapshot.phase {
-            Phase::Migrating => snapshot.words(),
+            Phase::Migrating | Phase::Comparing => snapshot.words(),
             phase => phase.words().to_owned(),
         };
         if self.bar.is_hidden() {
@@ -267,7 +241,7 @@ impl Progress {
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         let scanned = snapshot.counts.scanned;
         let (is_due, line) = match snapshot.phase {
-            Phase::Migrating => {
+            Phase::Migrating | Phase::Comparing => {
                 let is_due = shown.is_none_or(|(at, phase)| phase != snapshot.phase || at.elapsed() >= LINE_EVERY);
                 // Nothing is known yet of the time that is left when it is said to be none.
                 let left = Some(self.bar.eta()).filter(|left| !left.is_zero());

@@ -199,6 +199,11 @@ pub async fn of_plan(ledger: &Ledger, plan: &Plan) -> Result<SoFar, Error> {
         let so_far = so_far(ledger, &plan.run).await?;
         return Ok(SoFar { segments: export::parts(ledger, plan).await?.number, ..so_far });
     };
+    compared(ledger, plan).await
+}
+
+/// Adds up what a run has compared: a copy's does so after its main matter.
+pub async fn compared(ledger: &Ledger, plan: &Plan) -> Result<SoFar, Error> {
     let verify::SoFar { found, segments_done, limits } = verify::so_far(ledger, &plan.run).await?;
     Ok(SoFar { counts: found.counts(), segments_done, segments: plan.verify_segments(), limits })
 }

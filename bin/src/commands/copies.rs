@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use migration::cutover::Look;
 use migration::plan::{self, Engine, Job, Plan};
-use migration::{Carrier, Ledger, Services, cutover};
+use migration::{Ledger, Services, cutover};
 
 use crate::args::RunArgs;
 use crate::commands::which::{self, Which};
@@ -31,7 +30,7 @@ pub(crate) async fn find(args: &RunArgs) -> Result<Copy, CliError> {
                 Some(clients) => clients,
                 None => which::connect(&plan, "looks at").await?,
             };
-            let services = services(&clients, ledger, clients.carrier.clone());
+            let services = clients.services(ledger, clients.carrier.clone());
             Ok(Copy {
                 plan,
                 services: Arc::new(services),
@@ -45,7 +44,7 @@ pub(crate) async fn find(args: &RunArgs) -> Result<Copy, CliError> {
                 Some(database) if plan.engine == Engine::Embedded => Some(rehearsal::carrier(database).await?),
                 _ => None,
             };
-            let services = Arc::new(services(&clients, ledger.ledger.clone(), carrier));
+            let services = Arc::new(clients.services(ledger.ledger.clone(), carrier));
             if let Some(database) = &clients.database {
                 rehearsal::register(database, &services);
             }
@@ -55,7 +54,7 @@ pub(crate) async fn find(args: &RunArgs) -> Result<Copy, CliError> {
             // Of a way back the copy knows where the two tables are.
             let copy = plan::read(&deployed.ledger(), &plan.run.forth()).await?;
             let clients = deployed.clients(copy.as_ref().unwrap_or(&plan)).await;
-            let services = services(&clients, deployed.ledger(), clients.carrier.clone());
+            let services = clients.services(deployed.ledger(), clients.carrier.clone());
             let place = format!(
                 "in {}, account {}, on stack {}",
                 deployed.aws.place(),
@@ -80,14 +79,5 @@ async fn look(plan: &Plan, clients: &Clients, ledger: &Ledger) -> Result<Look, C
         Some(database) => Some(rehearsal::carrier(database).await?),
         None => clients.carrier.clone(),
     };
-    Ok(cutover::look(&services(clients, ledger.clone(), carrier), &plan.run).await?)
-}
-
-/// Services for what is done from here.
-fn services(clients: &Clients, ledger: Ledger, carrier: Option<Carrier>) -> Services {
-    let functions = functions::transforms::all();
-    let mut services = Services::new(clients.source.clone(), None, ledger, functions, Timestamp::now);
-    services.target = clients.target.clone();
-    services.carrier = carrier;
-    services
+    Ok(cutover::look(&clients.services(ledger.clone(), carrier), &plan.run).await?)
 }

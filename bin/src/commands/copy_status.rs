@@ -8,8 +8,8 @@ use migration::copy::sync::{Alarm, Sync};
 use migration::cutover::{Look, Phase};
 use serde_json::{Value, json};
 
-use crate::commands::in_step;
 use crate::engine::SeenCopy;
+use crate::progress::copy;
 use crate::report::verified;
 
 /// The lines of it, or the one that says why it can't be told.
@@ -40,7 +40,7 @@ pub(crate) fn lines(seen: &Look) -> Vec<String> {
             Some(since) => format!("in step since {since}"),
             None => "not in step yet".into(),
         };
-        lines.push(format!("copy        {since}: {}", in_step::words(sync)));
+        lines.push(format!("copy        {since}: {}", copy::changes(sync)));
         let lag = sync.capture_lag_seconds.map(|seconds| format!(", {} behind the source", age(seconds)));
         let captured = HumanCount(sync.captured);
         lines.push(format!("capture     {}: {captured} captured{}", state(&sync.capture), lag.unwrap_or_default()));

@@ -16,8 +16,9 @@ use serde_json::{Value, json};
 
 use crate::args::{CutoverArgs, Output};
 use crate::commands::copies::{self, Copy};
-use crate::commands::{copy_status, in_step};
+use crate::commands::copy_status;
 use crate::errors::{CliError, Ended};
+use crate::progress::copy;
 use crate::{ask, show};
 
 /// Between two lines of what is waited for.
@@ -211,7 +212,7 @@ impl Mover for Shell<'_> {
 
     fn sees(&self, sync: &Sync) {
         if self.is_time() {
-            show::line(format_args!("  {}", in_step::words(sync)));
+            show::line(format_args!("  {}", copy::changes(sync)));
         }
     }
 }

@@ -28,7 +28,7 @@ pub(crate) fn report(
 
 /// The end of an execution that came to no report: it failed before its plan was written, timed out, or was aborted.
 fn unreported(plan: &Plan, look: &Look) -> Summary {
-    let (total, succeeded) = (plan.definition.segments.get(), look.so_far.segments_done);
+    let (total, succeeded) = (plan.definition.segments.get(), look.stand.so_far.segments_done);
     let execution = &look.execution;
     let reason = match execution.cause.as_deref().unwrap_or_default() {
         "" => format!("its execution {}, and gave no cause", execution.ended()),
@@ -44,9 +44,9 @@ fn unreported(plan: &Plan, look: &Look) -> Summary {
         status,
         failure: Some(RunFailure { error, reason }),
         segments: Segments { total, succeeded, failed: total - succeeded },
-        counts: look.so_far.counts,
+        counts: look.stand.so_far.counts,
         verified: None,
-        limits: look.so_far.limits.clone(),
+        limits: look.stand.so_far.limits.clone(),
         seconds: ended.duration_since(execution.started).as_secs_f64(),
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use indicatif::{HumanCount, HumanDuration};
+use indicatif::HumanDuration;
 use jiff::Timestamp;
 use migration::copy::sync::{self, Sync};
 use migration::copy::{Images, books, current};
@@ -17,7 +17,7 @@ use migration::plan::{Job, Plan};
 use migration::{Error, Kind, Services, control};
 
 use crate::errors::CliError;
-use crate::progress::LocalProgress;
+use crate::progress::{LocalProgress, Phase as At, copy};
 use crate::signals::Signals;
 use crate::traffic::Traffic;
 
@@ -25,8 +25,6 @@ use crate::traffic::Traffic;
 const LOOK: Duration = Duration::from_secs(1);
 /// Between two looks for what was written last.
 const LOOK_FOR_LAST: Duration = Duration::from_millis(100);
-/// Between two lines where there is no terminal to keep one of them up to date.
-const LINE_EVERY: Duration = Duration::from_secs(10);
 /// After this long without what was written last something is wrong that no waiting mends.
 const LONGEST: Duration = Duration::from_secs(600);
 
@@ -67,8 +65,7 @@ impl Kept<'_> {
             let Ok(course) = books::course(&self.services.ledger, &self.plan.run).await else { continue };
             let is_carried = course.in_step.is_some() || course.bulk_over.is_some() && !is_kept(self.plan);
             if is_carried {
-                let compared = HumanCount(self.progress.compared_items());
-                self.progress.keep(&format!("comparing: {compared} items of both tables"), LINE_EVERY);
+                self.progress.keep(At::Comparing, &copy::comparing(self.progress.compared_items()));
             } else if course.bulk_over.is_some() {
                 self.show().await;
             }
@@ -124,7 +121,7 @@ impl Kept<'_> {
     async fn show(self) {
         // The next look tells.
         if let Ok(sync) = sync::check(self.services, &self.plan.run).await {
-            self.progress.keep(&words(&sync), LINE_EVERY);
+            self.progress.keep(At::ApplyingChanges, &copy::changes(&sync));
         }
     }
 
@@ -171,7 +168,7 @@ impl Kept<'_> {
             }
             if at.elapsed() > LONGEST {
                 let waited = HumanDuration(at.elapsed());
-                let found = words(&sync);
+                let found = copy::changes(&sync);
                 return Err(CliError::failed(format!(
                     "the target isn't in step {waited} after the last write: {found}"
                 )));
@@ -207,7 +204,7 @@ impl Mover for OfRehearsal<'_> {
     fn reads(&self, _: u64, _: Option<Timestamp>) {}
 
     fn sees(&self, sync: &Sync) {
-        self.kept.progress.keep(&words(sync), LINE_EVERY);
+        self.kept.progress.keep(At::ApplyingChanges, &copy::changes(sync));
     }
 }
 
@@ -218,16 +215,4 @@ async fn read(client: &Client, table: &str, key: Item) -> Result<Item, Error> {
         Err(error) if error.kind() == Kind::Throttled => Ok(Item::new()),
         output => Ok(output?.item.unwrap_or_default()),
     }
-}
-
-/// How the two tables stand, in one line.
-pub(crate) fn words(sync: &Sync) -> String {
-    let mut words = format!("{} changes applied, {} waiting", HumanCount(sync.applied), HumanCount(sync.backlog()));
-    if let Some(seconds) = sync.oldest_unapplied_seconds {
-        words.push_str(&format!(", the oldest {seconds} s old"));
-    }
-    if sync.dead_letters > 0 {
-        words.push_str(&format!(", {} can't be applied", HumanCount(sync.dead_letters)));
-    }
-    words
 }

@@ -17,7 +17,7 @@ use crate::commands::{copies, copy_status, deployed_report};
 use crate::engine::step_functions::Deployed;
 use crate::engine::{Left, LocalLedger, SeenCopy, rehearsal};
 use crate::errors::{CliError, Ended};
-use crate::progress::{Phase, Rates};
+use crate::progress::{Rates, Stand};
 use crate::{report, show};
 
 pub(crate) async fn status(args: SomeRunArgs) -> Result<Ended, CliError> {
@@ -45,16 +45,16 @@ async fn under_way(ledger: &Ledger, plan: &Plan, output: Output) -> Result<(), C
         let left = Left { copy, ..Left::in_ledger(ledger, &plan.run).await? };
         return conclude(&summary, plan, &left, &Prices::built_in()?, &[], output).map(drop);
     }
-    let so_far = summary::of_plan(ledger, plan).await?;
-    let phase = Phase::by_the_ledger(&so_far);
-    let rates = rates(plan.started, &so_far);
+    let stand = Stand::read(ledger, plan).await?;
+    let rates = rates(plan.started, stand.work());
+    let at = stand.words();
     let seen = Seen {
         raised: prewarm::raised_by(ledger, &plan.run).await?,
         state: "running",
-        title: format!("is under way in another process of this machine since {}: {}", plan.started, phase.words()),
+        title: format!("is under way in another process of this machine since {}: {at}", plan.started),
         more: vec![words(&rates), asked(ledger, plan).await?],
-        object: json!({ "phase": phase, "rates": rates }),
-        so_far,
+        object: json!({ "phase": stand.phase, "compared": compared(&stand), "rates": rates }),
+        so_far: stand.so_far,
         copy,
     };
     seen.show(plan, output)
@@ -93,25 +93,26 @@ async fn of_deployed(deployed: &Deployed, plan: &Plan, output: Output) -> Result
         return deployed_report::report(deployed, plan, &look, &left, &Prices::built_in()?, output).map(drop);
     }
     // Since the Map began, or, where Step Functions doesn't tell when that was, since the run did.
-    let rates = rates(look.map_started.unwrap_or(look.execution.started), &look.so_far);
+    let rates = rates(look.map_started.unwrap_or(look.execution.started), look.stand.work());
     let stack = &deployed.stack;
     let mut more = vec![words(&rates), asked(&deployed.ledger(), plan).await?];
     more.extend(look.children.map(|children| format!("children    {}", children.words())));
     more.push(format!("execution   {}", deployed.execution_arn(plan).console()));
     more.push(format!("dashboard   {}", stack.dashboard));
     let seen = Seen {
-        so_far: look.so_far,
         raised: prewarm::raised_by(&deployed.ledger(), &plan.run).await?,
         state: "running",
-        title: format!("is under way on stack {} since {}: {}", stack.name, plan.started, look.phase.words()),
+        title: format!("is under way on stack {} since {}: {}", stack.name, plan.started, look.stand.words()),
         more,
         object: json!({
-            "phase": look.phase,
+            "phase": look.stand.phase,
+            "compared": compared(&look.stand),
             "rates": rates,
             "children": look.children,
             "execution": deployed.execution_arn(plan).to_string(),
             "stack": stack.name,
         }),
+        so_far: look.stand.so_far,
         copy,
     };
     seen.show(plan, output)
@@ -220,6 +221,11 @@ impl Seen {
         }
         object
     }
+}
+
+/// How many items of both tables a copy has compared.
+fn compared(stand: &Stand) -> Option<u64> {
+    stand.compared().map(|compared| compared.counts.scanned)
 }
 
 fn rates(since: Timestamp, so_far: &SoFar) -> Rates {

@@ -5,12 +5,11 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use migration::plan::{Plan, RunId};
-use migration::summary;
 use tokio::time::sleep;
 
 use crate::engine::{LocalLedger, endpoint, local};
 use crate::errors::CliError;
-use crate::progress::{Phase, RemoteProgress};
+use crate::progress::{RemoteProgress, Stand};
 
 /// Between two looks: nothing leaves this machine.
 const POLL: Duration = Duration::from_millis(500);
@@ -39,9 +38,9 @@ async fn look_on(plan: &Plan, progress: &mut RemoteProgress) -> Result<Infallibl
     loop {
         let began = Instant::now();
         if let Some(ledger) = endpoint::reach(&plan.run).await?
-            && let Ok(so_far) = summary::of_plan(&ledger, plan).await
+            && let Ok(stand) = Stand::read(&ledger, plan).await
         {
-            progress.see(Phase::by_the_ledger(&so_far), &so_far, None);
+            progress.see(&stand, None, None);
         }
         sleep(POLL.max(began.elapsed() * PAUSE_FOR_READ)).await;
     }

@@ -2,7 +2,8 @@
 
 use aws_sdk_dynamodb::Client;
 use embedded::Embedded;
-use migration::Carrier;
+use jiff::Timestamp;
+use migration::{Carrier, Ledger, Services};
 
 /// Clients of a run's tables.
 #[derive(Debug, Clone)]
@@ -26,6 +27,15 @@ impl Clients {
     /// Those of a copy's way back.
     pub(crate) fn turned(self) -> Self {
         Self { source: self.target, target: self.source, ..self }
+    }
+
+    /// Services for what is done from here.
+    pub(crate) fn services(&self, ledger: Ledger, carrier: Option<Carrier>) -> Services {
+        let functions = functions::transforms::all();
+        let mut services = Services::new(self.source.clone(), None, ledger, functions, Timestamp::now);
+        services.target = self.target.clone();
+        services.carrier = carrier;
+        services
     }
 
     /// Where they are in an embedded database.

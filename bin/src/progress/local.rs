@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use migration::plan::{Job, Plan};
 use migration::summary::SoFar;
@@ -55,9 +55,9 @@ impl LocalProgress {
         self.compared.load(Ordering::Relaxed)
     }
 
-    /// Keeps one line up to date after the items are done; where there is no terminal, so often at most.
-    pub(crate) fn keep(&self, text: &str, line_every: Duration) {
-        self.progress.keep(text, line_every);
+    /// Keeps one line up to date after the items are done.
+    pub(crate) fn keep(&self, phase: Phase, text: &str) {
+        self.progress.keep(phase, text);
     }
 
     pub(crate) fn say(&self, text: &str) {

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use migration::Counts;
+use migration::copy::sync::Sync;
 use migration::plan::Plan;
 use migration::summary::SoFar;
 
-use crate::progress::{Children, Lately, Phase, Progress, Rates, Snapshot};
+use crate::progress::{Children, Lately, Phase, Progress, Rates, Snapshot, Stand, copy};
 
 /// Shows looks as they come. Rates are of the time since the work began or, where it was under way already, since the
 /// first look: by the clock of this machine alone.
@@ -30,7 +31,19 @@ impl RemoteProgress {
         self.progress.say(text);
     }
 
-    pub(crate) fn see(&mut self, phase: Phase, so_far: &SoFar, children: Option<Children>) {
+    /// Shows how a run stands, with what is known of a copy's changes and of the Map's children.
+    pub(crate) fn see(&mut self, stand: &Stand, sync: Option<&Sync>, children: Option<Children>) {
+        match (stand.phase, sync, stand.compared()) {
+            (Phase::ApplyingChanges, Some(sync), _) => self.progress.keep(stand.phase, &copy::changes(sync)),
+            (Phase::Comparing, _, Some(_)) => {
+                let children = children.map(|children| format!("  {}", children.words())).unwrap_or_default();
+                self.progress.keep(stand.phase, &format!("{}{children}", stand.words()));
+            }
+            (phase, ..) => self.see_figures(phase, &stand.so_far, children),
+        }
+    }
+
+    fn see_figures(&mut self, phase: Phase, so_far: &SoFar, children: Option<Children>) {
         let counts = so_far.counts;
         let has_begun = phase != Phase::Preparing && counts.scanned > 0;
         let base = self.base.filter(|_| has_begun);

@@ -168,9 +168,14 @@ pub(crate) async fn wait_for_phase(world: &World, phase: &str) -> serde_json::Va
     }
 }
 
-fn without_rates(shown: &str) -> String {
-    let filter = regex_lite::Regex::new(r"since \d{4}-[^:]+:\d\d:[0-9.]+Z").unwrap();
-    filter.replace_all(shown, "since [start]").into_owned()
+pub(crate) fn without_rates(shown: &str) -> String {
+    let filters = [
+        (r"since \d{4}-[^:]+:\d\d:[0-9.]+Z", "since [start]"),
+        (r"rates       [1-9].* since the work began", "rates       [rates] since the work began"),
+    ];
+    filters.iter().fold(shown.to_owned(), |shown, (pattern, with)| {
+        regex_lite::Regex::new(pattern).unwrap().replace_all(&shown, *with).into_owned()
+    })
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod counted;
 mod cut_over;
 mod deployed;
 mod deployed_again;
+mod deployed_copies;
 mod deployed_faults;
 mod deployed_refused;
 mod deployed_stopped;

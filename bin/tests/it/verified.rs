@@ -22,7 +22,7 @@ segments: 2
 ";
 
 /// A stack for that copy; its target stands, and is empty.
-async fn deployed() -> World {
+pub(crate) async fn deployed() -> World {
     deployed_for(COPY).await
 }
 

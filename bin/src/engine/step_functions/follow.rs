@@ -10,10 +10,11 @@ use crate::engine::Left;
 use crate::engine::step_functions::Deployed;
 use crate::engine::step_functions::look::{Look, Sight};
 use crate::errors::CliError;
-use crate::progress::RemoteProgress;
+use crate::progress::{Phase, RemoteProgress};
 use crate::signals::Signals;
 
-/// Between two looks. Each asks Step Functions four things, well below what an account may ask.
+/// Between two looks. Each asks Step Functions four things, and of a copy whose changes are being applied its queues and mappings,
+/// well below what an account may ask.
 const POLL: Duration = Duration::from_secs(2);
 /// Of a ledger that takes long to read: looking shall cost a tenth of the time, and of the read units, at most.
 const PAUSE_FOR_READ: u32 = 10;
@@ -66,7 +67,9 @@ async fn until_ended(
                     let left = gather(deployed, plan, progress, &mut patience).await?;
                     return Ok((look, left));
                 }
-                progress.see(look.phase, &look.so_far, look.children);
+                let is_asked = look.stand.phase == Phase::ApplyingChanges;
+                let sync = if is_asked { deployed.sync(plan).await } else { None };
+                progress.see(&look.stand, sync.as_ref(), look.children);
                 POLL.max(look.ledger_took * PAUSE_FOR_READ)
             }
             Err(error) if error.kind() == Kind::NotFound && !is_shown && began.elapsed() < SHOWN_AFTER => POLL,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use asl::StateMachine;
 use asl::interpret::{
     Call, Event, EventKind, Execution, Failure, Interpreter, MemoryObjects, Observer, Outcome, TaskCall, TaskFailure,
     Tasks,
@@ -22,6 +23,7 @@ use super::MACHINE;
 
 pub(super) struct Executions {
     begun: Arc<Mutex<BTreeMap<String, Begun>>>,
+    document: StateMachine,
     functions: Functions,
     has_rule: AtomicBool,
     is_redrivable: AtomicBool,
@@ -38,19 +40,28 @@ struct Begun {
     error: Option<(String, String)>,
     /// The states that it has entered, in order.
     states: Vec<String>,
-    /// Children of its Map: all, begun and done.
-    children: (u64, u64, u64),
+    /// Its Map Runs, in order.
+    maps: Vec<MapRun>,
     /// Children that have outlived it, by their ARNs.
     left: Vec<String>,
     redrives: u32,
     task: Option<AbortHandle>,
 }
 
+/// A Map that an execution has entered, with its children.
+struct MapRun {
+    state: String,
+    started: Timestamp,
+    total: u64,
+    begun: u64,
+    done: u64,
+}
+
 /// What Step Functions tells of one.
 pub(super) struct Described {
     pub(super) description: Value,
     pub(super) states: Vec<String>,
-    pub(super) map_run: Option<Value>,
+    pub(super) map_runs: Vec<Value>,
 }
 
 impl Executions {
@@ -62,20 +73,18 @@ impl Executions {
             begun: Arc::default(),
             has_rule: AtomicBool::new(false),
             is_redrivable: AtomicBool::new(true),
+            document: workflow::of(definition).unwrap(),
             functions: Functions {
                 services: Arc::new(services),
-                gates: Arc::new(Task::ALL.map(|task| (task, watch::channel(true).0)).into()),
+                gates: Arc::new(Task::ALL.map(|task| (task, watch::channel(usize::MAX).0)).into()),
                 failing: Arc::default(),
             },
         }
     }
 
-    pub(super) fn hold(&self, task: Task) {
-        self.functions.gates[&task].send_replace(false);
-    }
-
-    pub(super) fn let_go(&self, task: Task) {
-        self.functions.gates[&task].send_replace(true);
+    /// So many calls of a task go on; those after them wait.
+    pub(super) fn let_through(&self, task: Task, calls: usize) {
+        self.functions.gates[&task].send_replace(calls);
     }
 
     pub(super) fn fail(&self, task: Task, error: Option<&str>) {
@@ -99,14 +108,14 @@ impl Executions {
             return false;
         }
         (one.status, one.stopped, one.error) = ("RUNNING", None, None);
-        (one.children.1, one.redrives) = (one.children.2, one.redrives + 1);
+        one.redrives += 1;
         one.task = Some(self.interpret(arn, &one.name, serde_json::from_str(&one.input).unwrap()));
         true
     }
 
     fn interpret(&self, arn: &str, name: &str, input: Value) -> AbortHandle {
         let told = Told { begun: self.begun.clone(), arn: arn.to_owned(), execution: Mutex::default() };
-        let interpreter = Interpreter::new(workflow::in_place().unwrap(), self.functions.clone()).unwrap();
+        let interpreter = Interpreter::new(self.document.clone(), self.functions.clone()).unwrap();
         let interpreter = interpreter.objects(MemoryObjects::new()).observer(told);
         let (execution, list, key) = (Execution::new(name, input), self.begun.clone(), arn.to_owned());
         let task = tokio::spawn(async move {
@@ -131,7 +140,6 @@ impl Executions {
             return if is_same { Ok(arn) } else { Err("ExecutionAlreadyExists") };
         }
         let plan: Value = serde_json::from_str(input).unwrap();
-        let children = serde_json::from_value::<Plan>(plan.clone()).map_or(0, |plan| plan.children);
         let one = Begun {
             name: name.to_owned(),
             input: input.to_owned(),
@@ -141,7 +149,7 @@ impl Executions {
             output: None,
             error: None,
             states: Vec::new(),
-            children: (children.into(), 0, 0),
+            maps: Vec::new(),
             left: Vec::new(),
             redrives: 0,
             task: Some(self.interpret(&arn, name, plan)),
@@ -170,8 +178,8 @@ impl Executions {
             one.task.take().unwrap().abort();
             (one.status, one.stopped) = ("ABORTED", Some(Timestamp::now()));
             one.error = Some((error.to_owned(), cause.to_owned()));
-            let (_, begun, done) = one.children;
-            one.left = (done..begun).map(|child| format!("{arn}/child-{child}")).collect();
+            let newest = one.maps.last().map_or(0..0, |map| map.done..map.begun);
+            one.left = newest.map(|child| format!("{arn}/child-{child}")).collect();
             if self.has_rule.load(Ordering::SeqCst) {
                 let rule = Interpreter::new(workflow::restore_afterwards().unwrap(), self.functions.clone()).unwrap();
                 let event = json!({ "input": one.input });
@@ -195,7 +203,7 @@ impl Executions {
                 "status": "RUNNING", "startDate": 0, "mapRunArn": map_run,
             })
         };
-        begun[map_run.trim_end_matches("/map")].left.iter().map(child).collect()
+        begun[parent(map_run).0].left.iter().map(child).collect()
     }
 
     pub(super) fn newest_first(&self) -> Vec<Value> {
@@ -208,33 +216,62 @@ impl Executions {
     pub(super) fn described(&self, arn: &str) -> Option<Described> {
         let begun = self.begun.lock().unwrap();
         let one = begun.get(arn)?;
-        let has_mapped = one.states.iter().any(|state| state == "Migrate");
-        let map_run = json!({
-            "executionArn": arn, "mapRunArn": format!("{arn}/map"), "stateMachineArn": MACHINE, "startDate": seconds(one.started),
-        });
+        let map_run = |map: &MapRun| {
+            json!({
+                "executionArn": arn, "mapRunArn": format!("{arn}/{}", map.state), "stateMachineArn": MACHINE,
+                "startDate": seconds(map.started),
+            })
+        };
         Some(Described {
             description: one.description(arn),
             states: one.states.clone(),
-            map_run: has_mapped.then_some(map_run),
+            map_runs: one.maps.iter().map(map_run).collect(),
         })
     }
 
     pub(super) fn map_run(&self, arn: &str) -> Value {
         let begun = self.begun.lock().unwrap();
-        let one = &begun[arn.trim_end_matches("/map")];
-        let (total, begun, done) = one.children;
+        let (execution, state) = parent(arn);
+        let map = begun[execution].maps.iter().find(|map| map.state == state).unwrap();
+        let MapRun { started, total, begun, done, .. } = *map;
         let counts = json!({
             "pending": total - begun, "running": begun - done, "succeeded": done, "failed": 0, "timedOut": 0, "aborted": 0,
             "total": total, "resultsWritten": 0,
         });
         json!({
-            "mapRunArn": arn, "executionArn": arn, "status": "RUNNING", "startDate": seconds(one.started), "maxConcurrency": 100,
+            "mapRunArn": arn, "executionArn": arn, "status": "RUNNING", "startDate": seconds(started), "maxConcurrency": 100,
             "toleratedFailurePercentage": 0.0, "toleratedFailureCount": 0, "itemCounts": counts, "executionCounts": counts,
         })
     }
 }
 
+/// The execution of a Map Run, and the Map's state.
+fn parent(map_run: &str) -> (&str, &str) {
+    map_run.rsplit_once('/').unwrap()
+}
+
 impl Begun {
+    /// Enters a state. A Map that is entered again after a redrive has the children that were done.
+    fn enter(&mut self, state: &str) {
+        self.states.push(state.to_owned());
+        let plan: Result<Plan, _> = serde_json::from_str(&self.input);
+        let total = match (state, plan) {
+            ("Migrate", Ok(plan)) => plan.children,
+            ("Verify", Ok(plan)) => 2 * plan.verify_children(),
+            _ => return,
+        };
+        match self.maps.iter_mut().find(|map| map.state == state) {
+            Some(map) => map.begun = map.done,
+            None => self.maps.push(MapRun {
+                state: state.to_owned(),
+                started: Timestamp::now(),
+                total: total.into(),
+                begun: 0,
+                done: 0,
+            }),
+        }
+    }
+
     fn end(&mut self, outcome: Outcome) {
         self.stopped = Some(Timestamp::now());
         match outcome {
@@ -285,10 +322,10 @@ impl Observer for Told {
         let is_own = own.get_or_insert_with(|| event.execution.to_owned()) == event.execution;
         let mut begun = self.begun.lock().unwrap();
         let Some(begun) = begun.get_mut(&self.arn) else { return };
-        match (event.kind, event.state) {
-            (EventKind::StateEntered(_), Some(state)) if is_own => begun.states.push(state.to_owned()),
-            (EventKind::ExecutionStarted, _) if !is_own => begun.children.1 += 1,
-            (EventKind::ExecutionSucceeded, _) if !is_own => begun.children.2 += 1,
+        match (event.kind, event.state, begun.maps.last_mut()) {
+            (EventKind::StateEntered(_), Some(state), _) if is_own => begun.enter(state),
+            (EventKind::ExecutionStarted, _, Some(map)) if !is_own => map.begun += 1,
+            (EventKind::ExecutionSucceeded, _, Some(map)) if !is_own => map.done += 1,
             _ => {}
         }
     }
@@ -298,7 +335,8 @@ impl Observer for Told {
 #[derive(Clone)]
 struct Functions {
     services: Arc<Services>,
-    gates: Arc<HashMap<Task, watch::Sender<bool>>>,
+    /// How many calls of each may go on.
+    gates: Arc<HashMap<Task, watch::Sender<usize>>>,
     failing: Arc<Mutex<HashMap<Task, String>>>,
 }
 
@@ -307,7 +345,14 @@ impl Tasks for Functions {
     async fn run(&self, call: TaskCall) -> Result<Value, TaskFailure> {
         let Call::Lambda { function, payload } = call.call else { panic!("expected a function") };
         let task = Task::of_function_arn(&function).unwrap();
-        self.gates[&task].subscribe().wait_for(|is_open| *is_open).await.unwrap();
+        let goes_on = |calls: &mut usize| {
+            let goes_on = *calls > 0;
+            *calls -= usize::from(goes_on);
+            goes_on
+        };
+        while !self.gates[&task].send_if_modified(goes_on) {
+            self.gates[&task].subscribe().wait_for(|calls| *calls > 0).await.unwrap();
+        }
         if let Some(error) = self.failing.lock().unwrap().get(&task).cloned() {
             return Err(failure(&error, "the test lets it fail"));
         }

@@ -203,11 +203,16 @@ impl Aws {
 
     /// Lets that function wait until it is let go on.
     pub(crate) fn hold(&self, task: Task) {
-        self.executions.hold(task);
+        self.executions.let_through(task, 0);
     }
 
     pub(crate) fn let_go(&self, task: Task) {
-        self.executions.let_go(task);
+        self.executions.let_through(task, usize::MAX);
+    }
+
+    /// Lets one call of that function go on, and holds those after it.
+    pub(crate) fn let_one_through(&self, task: Task) {
+        self.executions.let_through(task, 1);
     }
 
     /// Lets that function fail.

@@ -44,7 +44,7 @@ pub(super) fn answer(aws: &Aws, operation: &str, body: &Bytes) -> Response {
             json_answer(&match operation {
                 "DescribeExecution" => execution.description,
                 "GetExecutionHistory" => history(&execution.states),
-                _ => json!({ "mapRuns": execution.map_run.iter().collect::<Vec<_>>() }),
+                _ => json!({ "mapRuns": execution.map_runs }),
             })
         }
         "RedriveExecution" => match aws.executions.redrive(&field("executionArn")) {
