@@ -1,28 +1,23 @@
 //! `run cutover`: moves the application from the source to the target once R17 holds, takes that back, or gives the copy up.
 
-use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+mod broken_off;
+mod shell;
 
-use async_trait::async_trait;
-use indicatif::HumanCount;
+use std::time::Duration;
+
 use jiff::Timestamp;
-use migration::copy::sync::Sync;
-use migration::cutover::{self, Cutover, Mover, Options, Phase};
+use migration::Error;
+use migration::cutover::{self, Cutover, Options, Phase};
 use migration::plan::{Engine, Plan};
-use migration::{Error, Kind};
 use serde_json::{Value, json};
 
 use crate::args::{CutoverArgs, Output};
 use crate::commands::copies::{self, Copy};
 use crate::commands::copy_status;
+use crate::commands::cutover::shell::Shell;
 use crate::errors::{CliError, Ended};
-use crate::progress::copy;
+use crate::signals::Signals;
 use crate::{ask, show};
-
-/// Between two lines of what is waited for.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 
 pub(crate) async fn cutover(args: CutoverArgs) -> Result<Ended, CliError> {
     let copy = copies::find(&args.run).await?;
@@ -46,9 +41,24 @@ pub(crate) async fn cutover(args: CutoverArgs) -> Result<Ended, CliError> {
         show::line("nothing was begun");
         return Ok(Ended::Stopped);
     }
+    cut_over(&copy, &args).await
+}
+
+async fn cut_over(copy: &Copy, args: &CutoverArgs) -> Result<Ended, CliError> {
+    let (plan, services) = (&copy.plan, &copy.services);
+    let mut signals = Signals::listen()?;
     let options = Options { reverse: args.reverse, within: Duration::from_secs(args.within) };
-    let shell = Shell { plan, args: &args, shown: Mutex::default(), has_begun: AtomicBool::default() };
-    let done = cutover::cut_over(services, run, options, &shell).await.map_err(|error| match shell.has_begun() {
+    let shell = Shell::new(plan, args);
+    let done = tokio::select! {
+        // An end that is there already goes before the wish to leave.
+        biased;
+        done = cutover::cut_over(services, &plan.run, options, &shell) => done,
+        stage = shell.until_broken_off(&mut signals) => {
+            broken_off::say(copy, stage).await;
+            return Ok(Ended::Stopped);
+        }
+    };
+    let done = done.map_err(|error| match shell.has_begun() {
         // Whatever it is, something was done: the application was stopped.
         true => CliError::failed(error.to_string()),
         false => error.into(),
@@ -68,7 +78,9 @@ async fn abort(copy: &Copy, args: &CutoverArgs) -> Result<Ended, CliError> {
                 "run {run} is cut over: there is nothing to take back; a way back is opened by --reverse"
             )));
         }
-        cutover::take_back(services, run).await?;
+        if unless_left(cutover::take_back(services, run)).await?.is_none() {
+            return Ok(Ended::Stopped);
+        }
         show::line(format_args!("the cut-over of run {run} is taken back: changes are carried on"));
         return Ok(Ended::Done);
     }
@@ -81,9 +93,22 @@ async fn abort(copy: &Copy, args: &CutoverArgs) -> Result<Ended, CliError> {
         show::line("nothing was changed");
         return Ok(Ended::Stopped);
     }
-    let done = cutover::give_up(services, run).await?;
+    let Some(done) = unless_left(cutover::give_up(services, run)).await? else { return Ok(Ended::Stopped) };
     report(plan, &done, args.output)?;
     Ok(Ended::Done)
+}
+
+/// Takes something back, or gives it up; nothing where somebody has pressed Ctrl-C. All of it may be done twice.
+async fn unless_left(undone: impl Future<Output = Result<Cutover, Error>>) -> Result<Option<Cutover>, CliError> {
+    let mut signals = Signals::listen()?;
+    tokio::select! {
+        biased;
+        undone = undone => Ok(Some(undone?)),
+        () = signals.next() => {
+            show::line("broken off; the same command goes on");
+            Ok(None)
+        }
+    }
 }
 
 fn say_what(copy: &Copy, begun: Option<&Cutover>, args: &CutoverArgs) {
@@ -167,88 +192,4 @@ fn object(plan: &Plan, done: &Cutover) -> Value {
         "expiry": done.expiry,
         "back": done.back,
     })
-}
-
-/// Moves the application by the commands that were given.
-struct Shell<'s> {
-    plan: &'s Plan,
-    args: &'s CutoverArgs,
-    /// When it was said last what is waited for.
-    shown: Mutex<Option<Instant>>,
-    /// Whether the application was stopped, or had been.
-    has_begun: AtomicBool,
-}
-
-#[async_trait]
-impl Mover for Shell<'_> {
-    async fn before(&self) -> Result<(), Error> {
-        if let Some(command) = &self.args.before {
-            self.run(command, "--before").await?;
-        }
-        self.has_begun.store(true, Ordering::Relaxed);
-        Ok(())
-    }
-
-    async fn after(&self) -> Result<(), Error> {
-        let Some(command) = &self.args.after else { return Ok(()) };
-        self.run(command, "--after").await.map_err(|error| {
-            error.while_doing("everything else is done; mend the command, and run the same cut-over again")
-        })
-    }
-
-    fn enters(&self, phase: Phase) {
-        self.has_begun.store(true, Ordering::Relaxed);
-        show::line(copy_status::phase(phase));
-    }
-
-    fn reads(&self, records: u64, made: Option<Timestamp>) {
-        if let (Some(made), true) = (made, self.is_time()) {
-            let records = HumanCount(records);
-            show::line(format_args!(
-                "  reading what the stream has of the last hours: {records} records, up to {made}"
-            ));
-        }
-    }
-
-    fn sees(&self, sync: &Sync) {
-        if self.is_time() {
-            show::line(format_args!("  {}", copy::changes(sync)));
-        }
-    }
-}
-
-impl Shell<'_> {
-    /// Whether a line is due again of what is waited for.
-    fn is_time(&self) -> bool {
-        let Ok(mut shown) = self.shown.lock() else { return false };
-        let is_time = shown.is_none_or(|shown| shown.elapsed() >= LINE_EVERY);
-        if is_time {
-            *shown = Some(Instant::now());
-        }
-        is_time
-    }
-
-    fn has_begun(&self) -> bool {
-        self.has_begun.load(Ordering::Relaxed)
-    }
-
-    /// Runs a command of the user's by the shell; what it writes is shown, and stdout stays ours.
-    async fn run(&self, command: &str, flag: &str) -> Result<(), Error> {
-        show::line(format_args!("{flag}: {command}"));
-        let definition = &self.plan.definition;
-        let mut shell = Command::new("sh");
-        shell.args(["-c", command]).stdin(Stdio::null()).stdout(std::io::stderr());
-        shell.env("SEGUE_RUN", self.plan.run.to_string()).env("SEGUE_SOURCE", definition.source.table.as_str());
-        if let Some(target) = &definition.target {
-            shell.env("SEGUE_TARGET", target.table.as_str());
-        }
-        let ended = tokio::task::spawn_blocking(move || shell.status()).await;
-        let refused = |why: String| Error::new(Kind::Refused, format!("{flag} {why}"));
-        match ended {
-            Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(Ok(status)) => Err(refused(format!("failed: {status}"))),
-            Ok(Err(error)) => Err(refused(format!("can't be run: {error}"))),
-            Err(_) => Err(refused("was cut off".into())),
-        }
-    }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::support::{Folder, Running, Served};
 
-const COPY: &str = "migration: by-title
+pub(crate) const COPY: &str = "migration: by-title
 source:
   table: movies
   key: { partition: { name: year, type: N }, sort: { name: title, type: S } }
@@ -21,7 +21,7 @@ segments: 4
 ";
 
 /// What people see, without what differs from run to run.
-fn steady(text: &str) -> String {
+pub(crate) fn steady(text: &str) -> String {
     let filters = [
         (r"\d{8}T\d{9}Z", "[time]"),
         (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "[moment]"),

@@ -3,6 +3,7 @@
 // What the tests share unwraps as the tests do.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
+mod broken_off;
 mod copied;
 mod counted;
 mod cut_over;

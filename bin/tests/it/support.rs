@@ -241,8 +241,12 @@ impl Running {
 
     /// Sends a signal: `INT` or `TERM`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([format!("-{name}"), self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        kill(name, &self.child.id().to_string());
+    }
+
+    /// Presses Ctrl-C, as a terminal does it: all of the process's group hear of it. It has to lead one.
+    pub(crate) fn press_ctrl_c(&self) {
+        kill("INT", &format!("-{}", self.child.id()));
     }
 
     /// Waits for the end.
@@ -257,6 +261,11 @@ impl Running {
         let code = self.child.wait().unwrap().code();
         Ended { code, stdout, stderr: self.read.join("\n") }
     }
+}
+
+fn kill(signal: &str, whom: &str) {
+    let sent = Command::new("kill").args([&format!("-{signal}"), "--", whom]).status().unwrap();
+    assert!(sent.success());
 }
 
 impl Drop for Running {
