@@ -1,6 +1,7 @@
 //! What a run leaves: read from its ledger and its table once it has ended.
 
 use aws_sdk_dynamodb::Client;
+use migration::copy::books::{self, Course};
 use migration::copy::notes;
 use migration::cutover::Look;
 use migration::failures::{self, FailedItem};
@@ -26,6 +27,8 @@ pub(crate) struct Left {
     /// Changes that a copy has applied; one that came twice counts twice.
     pub(crate) applied: u64,
     pub(crate) raised: Option<Raised>,
+    /// What its copy has begun, and not ended.
+    pub(crate) course: Course,
     /// How its copy stands, where somebody has looked.
     pub(crate) copy: Option<SeenCopy>,
     /// Nothing where it is gone, as the temporary database of a rehearsal is.
@@ -50,6 +53,7 @@ impl Left {
             differences: verify::differences(ledger, run, LISTED_FAILURES).await?,
             applied: notes::applied(ledger, run).await?.iter().map(|carried| carried.changes).sum(),
             raised: prewarm::raised_by(ledger, run).await?,
+            course: books::course(ledger, run).await?,
             copy: None,
             table: None,
         })

@@ -1,7 +1,7 @@
 //! What a copy came to: what was carried, what was applied after it, and whether the two tables are the same.
 
 use indicatif::HumanCount;
-use migration::plan::Plan;
+use migration::plan::{Engine, Plan};
 use migration::summary::{Status, Summary};
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ pub(crate) fn json(summary: &Summary, plan: &Plan, left: &Left) -> Value {
     object["source"] = json!(plan.definition.source.table);
     object["target"] = json!(plan.definition.target.as_ref().map(|target| &target.table));
     object["changes_applied"] = json!(left.applied);
+    object["capturing"] = json!(left.course.capture.is_some());
     object["found"] = json!(summary.verified.as_ref().map(|verified| verified.found));
     object
 }
@@ -55,5 +56,16 @@ pub(crate) fn lines(report: &Report<'_>, plan: &Plan, left: &Left) -> Vec<String
         lines.push(format!("  {}", verified::sum(&verified.found, plan)));
     }
     lines.extend(report.rest());
+    lines.extend(still_captured(summary, plan, left));
     lines
+}
+
+/// Whoever has stopped a copy, or seen it fail, need not know that its stream and its queue go on filling.
+fn still_captured(summary: &Summary, plan: &Plan, left: &Left) -> Option<String> {
+    let is_gone = plan.engine == Engine::Embedded && plan.database.is_none();
+    if summary.status == Status::Succeeded || left.course.capture.is_none() || is_gone {
+        return None;
+    }
+    let run = &summary.run;
+    Some(format!("  capture     stays on, and its queue grows; `run cutover {run} --abort` gives the copy up"))
 }

@@ -124,3 +124,18 @@ fn what_a_copy_can_not_be_is_said_before_anything_is_made() {
     assert_eq!(ended.code, Some(2), "{}", ended.stderr);
     insta::assert_snapshot!("no_target", ended.shown());
 }
+
+/// Until somebody goes on with it or gives it up, its stream and its queue fill.
+#[test]
+fn a_copy_that_failed_says_that_capture_stays_on() {
+    let folder = Folder::new();
+    folder.write("migration.yaml", crate::cut_over::COPY.replace("${title}", "${nothing}"));
+    let failed = folder.run("--items 3 --segments 1 --database table.db");
+    insta::assert_snapshot!("failed", crate::cut_over::steady(&failed.shown()));
+    let run = folder.only_run();
+    assert_eq!(folder.run_json(&format!("status {run}"), 0)["capturing"], true);
+    let given_up = folder.run(&format!("cutover {run} --abort"));
+    assert_eq!(given_up.code, Some(0), "{}", given_up.stderr);
+    assert_eq!(folder.run_json(&format!("status {run}"), 0)["capturing"], false);
+    assert!(!folder.run(&format!("status {run}")).stdout.contains("stays on"));
+}
