@@ -50,7 +50,7 @@ pub(crate) async fn show(
         Output::Json => {
             let mut object = json(&outcome, &estimate);
             if plan.definition.target.is_some() {
-                object["not_copied"] = target.not_copied();
+                target.add_to(&mut object);
             }
             show::output(object)?;
         }

@@ -11,8 +11,8 @@ use migration::{Error, Kind};
 use serde_json::{Value, json};
 
 /// What no description of a table says: whoever needs it gives it to the target.
-const NOT_LOOKED_AT: &str =
-    "a resource policy, a Kinesis stream, contributor insights, and how long recovery reaches back";
+const NOT_LOOKED_AT: [&str; 4] =
+    ["a resource policy", "a Kinesis stream", "contributor insights", "how long recovery reaches back"];
 
 /// Where it stands or will, in words.
 pub(crate) fn place(target: &Target) -> String {
@@ -59,6 +59,8 @@ impl Found {
 #[derive(Debug, Default)]
 pub(crate) struct Told {
     words: Vec<String>,
+    /// Whether it is yet to be made.
+    is_made: bool,
     /// What of the source's definition it will not have; nothing where it stands, or that can't be told.
     not_copied: Option<Vec<String>>,
 }
@@ -76,11 +78,9 @@ impl Told {
         match found {
             Found::Standing(table) => {
                 let items = HumanCount(table.items);
-                Self { words: vec![format!("target      {place}: it stands, about {items} items")], not_copied: None }
+                Self::standing(format!("target      {place}: it stands, about {items} items"))
             }
-            Found::Unseen(error) => {
-                Self { words: vec![format!("target      {place}: it can't be looked at: {error}")], not_copied: None }
-            }
+            Found::Unseen(error) => Self::standing(format!("target      {place}: it can't be looked at: {error}")),
             Found::Absent => {
                 let mut words = vec![format!("target      {place}: it is made like {}", plan.definition.source.table)];
                 let not_copied = table::not_copied(source, scaled_by, plan).await;
@@ -88,10 +88,15 @@ impl Told {
                     Ok(not_copied) => words.extend(not_copied.iter().map(|what| format!("not copied  {what}"))),
                     Err(error) => words.push(format!("not copied  what it can't have isn't known: {error}")),
                 }
-                words.push(format!("not copied  {NOT_LOOKED_AT}: nobody has looked for them"));
-                Self { words, not_copied: not_copied.ok() }
+                words.push(format!("not copied  {}: nobody has looked for them", NOT_LOOKED_AT.join(", ")));
+                Self { words, is_made: true, not_copied: not_copied.ok() }
             }
         }
+    }
+
+    /// Of one that isn't made, as far as that is known.
+    fn standing(words: String) -> Self {
+        Self { words: vec![words], ..Self::default() }
     }
 
     /// The lines of it.
@@ -100,7 +105,8 @@ impl Told {
     }
 
     /// What it will not have, as `--output json` has it.
-    pub(crate) fn not_copied(&self) -> Value {
-        json!(self.not_copied)
+    pub(crate) fn add_to(&self, object: &mut Value) {
+        object["not_copied"] = json!(self.not_copied);
+        object["not_looked_at"] = json!(self.is_made.then_some(NOT_LOOKED_AT));
     }
 }

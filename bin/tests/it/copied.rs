@@ -106,7 +106,9 @@ fn a_dry_run_says_what_is_not_copied() {
     for line in ["target      movies-by-title: it is made like movies", "not copied  a resource policy, "] {
         assert!(ended.stdout.contains(line), "{}", ended.stdout);
     }
-    assert_eq!(folder.run_json("--items 60 --dry-run", 0)["not_copied"], json!([]));
+    let object = folder.run_json("--items 60 --dry-run", 0);
+    assert_eq!(object["not_copied"], json!([]));
+    assert_eq!(object["not_looked_at"].as_array().map(Vec::len), Some(4));
 }
 
 #[test]
