@@ -21,6 +21,8 @@ pub struct Prices {
     pub provisioned_write_unit_hour: f64,
     /// A provisioned read unit for an hour.
     pub provisioned_read_unit_hour: f64,
+    /// A gigabyte of a table that is exported to S3, by the table's size.
+    pub exported_gigabyte: f64,
     /// A million state transitions of a STANDARD state machine.
     pub million_state_transitions: f64,
 }
@@ -39,6 +41,12 @@ impl Prices {
     /// So many units, paid by the request.
     pub fn on_demand(&self, read_units: f64, write_units: f64) -> f64 {
         (read_units * self.on_demand_million_read_units + write_units * self.on_demand_million_write_units) / 1e6
+    }
+
+    /// An export of a table of so many bytes; what its files cost in S3 isn't in it.
+    pub fn export(&self, bytes: u64) -> f64 {
+        const GIGABYTE: f64 = 1024.0 * 1024.0 * 1024.0;
+        bytes as f64 / GIGABYTE * self.exported_gigabyte
     }
 
     /// An hour of that capacity; nothing where it is paid by the request.
@@ -69,5 +77,6 @@ mod tests {
         let prices = Prices::built_in().unwrap();
         assert!((prices.on_demand(0.0, 1e6) - 0.625).abs() < 1e-9);
         assert!((prices.on_demand(125_000.0, 0.0) - 0.015_625).abs() < 1e-9);
+        assert!((prices.export(10 << 30) - 1.0).abs() < 1e-9);
     }
 }

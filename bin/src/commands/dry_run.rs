@@ -74,8 +74,10 @@ fn json(outcome: &DryRun, estimate: &Estimate) -> serde_json::Value {
         "estimate": {
             "items": estimate.items,
             "read_units": estimate.read_units.ceil(),
+            "compared_read_units": estimate.compared.as_ref().map(|compared| compared.read_units.ceil()),
             "write_units": estimate.write_units.ceil(),
             "dollars": estimate.on_demand,
+            "export_dollars": estimate.export,
             "orchestration_dollars": estimate.orchestration,
         },
     })
@@ -110,6 +112,10 @@ fn lines(outcome: &DryRun, estimate: &Estimate, table: &Table, target: Option<&T
         estimate.read_units.ceil(),
         estimate.write_units.ceil()
     ));
+    lines.extend(estimate.compared.as_ref().map(|compared| {
+        let units = compared.read_units.ceil();
+        format!("  compare     {units:.0} of the read units: both tables are scanned, and each item is got from the other one")
+    }));
     lines.push(format!("  cost        {}", estimate.cost()));
     if let Some((raised, hourly)) = &estimate.raised {
         lines.push(format!("  prewarm     {raised}: ${hourly:.2} an hour more than now"));

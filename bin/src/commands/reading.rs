@@ -13,6 +13,7 @@ use migration::item::read_units;
 use migration::plan::{self, Engine, Job as What, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
+use migration::verify;
 
 use crate::args::{EngineArg, ReadingArgs};
 use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, say_where, to_its_end};
@@ -220,11 +221,17 @@ pub(crate) fn plan(
 
 /// What it is likely to take, by the figures that are known before.
 fn say_size(plan: &Plan, prices: &Prices) {
-    let units = read_units(plan.expected_bytes.try_into().unwrap_or(usize::MAX)) as f64 / 2.0;
-    show::line(match plan.expected_items {
+    let (items, bytes) = (plan.expected_items, plan.expected_bytes);
+    let (does, units) = match (&plan.definition.target, plan.job) {
+        (Some(target), What::Verify { .. }) => {
+            (format!("comparing them with {}", target.table), verify::read_units(items, bytes))
+        }
+        _ => ("reading them".to_owned(), read_units(bytes.try_into().unwrap_or(usize::MAX))),
+    };
+    show::line(match items {
         0 => "DescribeTable doesn't know yet how many items there are".to_owned(),
         items => format!(
-            "DescribeTable says {} items; reading them takes about {} read units, ${:.4} on demand ({})",
+            "DescribeTable says {} items; {does} takes about {} read units, ${:.4} on demand ({})",
             HumanCount(items),
             HumanCount(units as u64),
             prices.on_demand(units, 0.0),

@@ -141,3 +141,36 @@ fn a_copy_that_failed_says_that_capture_stays_on() {
     assert_eq!(folder.run_json(&format!("status {run}"), 0)["capturing"], false);
     assert!(!folder.run(&format!("status {run}")).stdout.contains("stays on"));
 }
+
+/// Every copy is compared, whatever its bulk is read from: that takes more reads than the bulk.
+#[test]
+fn the_estimate_of_a_copy_has_its_comparison_and_its_export() {
+    let folder = Folder::new();
+    let estimate = |more: &str| {
+        folder.write(
+            "migration.yaml",
+            crate::cut_over::COPY.replace("  create: true\n", &format!("  create: true\n{more}")),
+        );
+        folder.run_json("--items 1000 --segments 4 --dry-run", 0)["estimate"].clone()
+    };
+    let units = |estimate: &Value, name: &str| estimate[name].as_f64().unwrap();
+    let scan = estimate("");
+    assert_eq!(scan["export_dollars"], Value::Null);
+    let compared = units(&scan, "compared_read_units");
+    // Half a unit for each of 1,000 small items in either table, beside the scans.
+    assert!(compared > 1_000.0 && units(&scan, "read_units") > compared, "{scan}");
+    let export = estimate("  bulk: export\n");
+    assert_eq!(
+        (&export["read_units"], &export["compared_read_units"]),
+        (&scan["compared_read_units"], &scan["compared_read_units"])
+    );
+    assert!(units(&export, "export_dollars") > 0.0, "{export}");
+    assert_eq!(export["write_units"], scan["write_units"]);
+    let changes = estimate("  carry: changes\n");
+    assert_eq!((&changes["read_units"], &changes["write_units"]), (&scan["compared_read_units"], &json!(0.0)));
+    assert!(units(&changes, "orchestration_dollars") < units(&scan, "orchestration_dollars"));
+    estimate("  bulk: export\n");
+    let shown = folder.run("--items 1000 --segments 4 --dry-run").stdout;
+    let (_, sums) = shown.split_once("\n  units ").unwrap();
+    insta::assert_snapshot!("estimate", sums);
+}

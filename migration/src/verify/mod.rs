@@ -23,6 +23,7 @@ pub(crate) use books::{begin, conclude};
 pub(crate) use pass::work;
 
 use crate::counts::Counts;
+use crate::item;
 use crate::waits::Waits;
 
 /// What was found, in numbers.
@@ -109,6 +110,14 @@ impl AddAssign for Found {
     }
 }
 
+/// About how many read units it takes to compare a table of so many items and bytes with a copy of it, in both tables together:
+/// each is scanned, and each item is got from the other one, eventually consistent. What differs is read again, beside that.
+pub fn read_units(items: u64, bytes: u64) -> f64 {
+    let units = |bytes: u64| item::read_units(bytes.try_into().unwrap_or(usize::MAX));
+    let (scan, each) = (units(bytes), units(bytes / items.max(1)));
+    2.0 * (scan + items as f64 * each)
+}
+
 /// In what way two items differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -143,4 +152,16 @@ pub struct Difference {
     /// Whether it was set right.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub repaired: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An item that is got by its key takes half a unit at least, of which a scan has room for eight such items.
+    #[test]
+    fn small_items_cost_more_to_be_looked_for_than_to_be_scanned() {
+        assert_eq!(read_units(1_000_000, 1_024_000_000), 2.0 * (125_000.0 + 500_000.0));
+        assert_eq!(read_units(1_000, 40_960_000), 2.0 * (5_000.0 + 5_000.0));
+    }
 }
