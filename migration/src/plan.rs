@@ -271,10 +271,14 @@ impl Plan {
         self.children.min(MAX_CHILDREN / 2)
     }
 
+    /// The run whose tables it has to do with: its own, or that of the copy which it compares.
+    pub fn copy(&self) -> &RunId {
+        self.of.as_ref().map_or(&self.run, |of| &of.run)
+    }
+
     /// Whether it is the way back of a copy, or compares what that carries: its source is the copy's target.
     pub fn is_back(&self) -> bool {
-        let run = self.of.as_ref().map_or(&self.run, |of| &of.run);
-        run.forth() != *run
+        self.copy().forth() != *self.copy()
     }
 
     /// Whether it compares the two tables, or what is left to do in place.

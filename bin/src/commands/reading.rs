@@ -13,7 +13,7 @@ use migration::item::read_units;
 use migration::plan::{self, Engine, Job as What, Plan};
 use migration::table::Table;
 use migration::transform::{Run, Transform};
-use migration::verify;
+use migration::{Ledger, verify};
 
 use crate::args::{EngineArg, ReadingArgs};
 use crate::commands::deployed::{CHILDREN_AT_WORK, is_wanted, say_where, to_its_end};
@@ -111,14 +111,16 @@ async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
     let target = target_of(&clients.target, &definition, job).await?;
     let tables = Tables { source: &source, target: target.as_ref() };
     let plan = Plan { database, ..plan(definition, tables, engine, job, workers(args.workers))? };
-    begin_here(clients, plan, source, &args).await
+    begin_here(clients, plan, source, None, &args).await
 }
 
-/// Begins it in this process, where it writes to a real table once it is agreed to.
+/// Begins it in this process, where it writes to a real table once it is agreed to; `books` are those of the copy that it
+/// compares.
 pub(crate) async fn begin_here(
     clients: Clients,
     plan: Plan,
     table: Table,
+    books: Option<&Ledger>,
     args: &ReadingArgs,
 ) -> Result<Ended, CliError> {
     let (prices, output) = (Prices::built_in()?, args.output);
@@ -129,6 +131,9 @@ pub(crate) async fn begin_here(
         return Ok(Ended::Stopped);
     }
     let ledger = local::new_ledger(&plan.run).await?;
+    if let Some(books) = books {
+        verify::lend(books, &ledger.ledger, plan.copy()).await?;
+    }
     Job { plan, table, clients, prices, output, ledger, wanted: Wanted::default() }.run().await
 }
 

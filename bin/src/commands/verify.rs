@@ -95,7 +95,7 @@ async fn here(
     let run = plan.run.clone();
     let plan = of_plan(plan, &args, changes, Tables { source: &source, target: target.as_ref() })?;
     let verifying = plan.run.clone();
-    let ended = reading::begin_here(clients, plan, source, &args.reading).await?;
+    let ended = reading::begin_here(clients, plan, source, Some(books), &args.reading).await?;
     if let Some(ledger) = local::idle_ledger(&verifying)?
         && let Some(verified) = verify::verified(&ledger.ledger, &verifying).await?
     {

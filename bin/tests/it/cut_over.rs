@@ -64,6 +64,7 @@ fn a_rehearsed_copy_is_looked_after_and_cut_over_from_other_processes() {
     insta::assert_snapshot!("repair_after_cutover", steady(&folder.run(&format!("verify {run} --repair")).shown()));
     insta::assert_snapshot!("way_back", steady(&folder.run(&format!("status {run}-back")).shown()));
     insta::assert_snapshot!("cutover_not_verified", steady(&folder.run(&format!("cutover {run}-back")).shown()));
+    insta::assert_snapshot!("way_back_verified", steady(&folder.run(&format!("verify {run}-back")).shown()));
     // Nothing is carried any more, so its process ends.
     insta::assert_snapshot!("way_back_given_up", steady(&folder.run(&format!("cutover {run}-back --abort")).shown()));
     let ended = rehearsal.end();

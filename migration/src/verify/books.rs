@@ -14,7 +14,7 @@ use crate::copy::table;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::limit::Limit;
-use crate::plan::{Plan, RunId};
+use crate::plan::{self, Plan, RunId};
 use crate::services::Services;
 
 /// Entries that are read at a time.
@@ -87,6 +87,15 @@ pub(crate) async fn begin(services: &Services, plan: &Plan) -> Result<(), Error>
         None => None,
     };
     ledger.put(run, Entry::Round, &Round { number, attempt, expiry }).await
+}
+
+/// Gives a ledger that holds one comparison what it needs of the books of the copy that it compares.
+pub async fn lend(books: &Ledger, to: &Ledger, copy: &RunId) -> Result<(), Error> {
+    let forth = copy.forth();
+    match plan::read(books, &forth).await? {
+        Some(plan) => to.put(&forth, Entry::Plan, &plan).await,
+        None => Ok(()),
+    }
 }
 
 /// The round that is under way, or the last one.

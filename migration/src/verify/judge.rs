@@ -1,6 +1,7 @@
 //! What one look at items finds. A look that isn't consistent may find what isn't so any more: only its agreement counts.
 
 use super::compare::differing;
+use super::forth::Forth;
 use super::get::{self, From, key_of};
 use super::{Difference, Found, Sort};
 use crate::copy::{Images, expiry};
@@ -42,6 +43,8 @@ pub(super) enum Verdict {
     Expired,
     /// Somebody else has written it.
     OfOthers,
+    /// The copy has left it out: on its way back the target has nothing that leads to it.
+    LeftOut,
     /// It isn't as it should be.
     Differs(Box<Difference>),
 }
@@ -52,6 +55,8 @@ pub(super) struct Judge<'j> {
     plan: &'j Plan,
     pub(super) pace: &'j Pace<'j>,
     way: Way,
+    /// The copy whose way back this is.
+    forth: Option<Forth>,
     /// The attribute that the target's items expire by.
     expiry: Option<String>,
 }
@@ -62,7 +67,7 @@ enum Way {
 }
 
 impl<'j> Judge<'j> {
-    pub(super) fn new(
+    pub(super) async fn new(
         services: &'j Services,
         plan: &'j Plan,
         pace: &'j Pace<'j>,
@@ -76,7 +81,8 @@ impl<'j> Judge<'j> {
                 Way::InPlace(Box::new(transform))
             }
         };
-        Ok(Self { services, plan, pace, way, expiry })
+        let forth = Forth::of(services, plan).await?;
+        Ok(Self { services, plan, pace, way, forth, expiry })
     }
 
     /// What makes a copy's images; nothing in place.
@@ -185,14 +191,13 @@ impl<'j> Judge<'j> {
         found.read_units += sources.read_units;
         let others_write = self.plan.definition.target.as_ref().is_some_and(|target| target.written_by_others);
         let verdicts = subjects.iter().zip(origins).map(|(subject, origin)| {
-            if subject.item.is_none() {
-                return Verdict::Same;
-            }
+            let Some(item) = &subject.item else { return Verdict::Same };
             let source = origin.as_ref().and_then(|key| sources.get(key));
             match (&origin, source) {
-                (_, Some(item)) if images.place_of(item).is_some_and(|place| is_same(&place, &subject.key)) => {
+                (_, Some(source)) if images.place_of(source).is_some_and(|place| is_same(&place, &subject.key)) => {
                     Verdict::Same
                 }
+                _ if self.forth.as_ref().is_some_and(|forth| forth.leaves_out(item)) => Verdict::LeftOut,
                 // Nothing tells them from images whose items are gone.
                 (_, None) if others_write => Verdict::OfOthers,
                 (None, _) => Verdict::Differs(extra(Sort::Unknown, subject, None).into()),

@@ -8,6 +8,7 @@
 
 mod books;
 mod compare;
+mod forth;
 mod get;
 mod judge;
 mod pass;
@@ -18,7 +19,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use books::{SoFar, Verified, differences, note, so_far, verified};
+pub use books::{SoFar, Verified, differences, lend, note, so_far, verified};
 pub(crate) use books::{begin, conclude};
 pub(crate) use pass::work;
 
@@ -52,6 +53,8 @@ pub struct Found {
     pub expired: u64,
     /// Items of the target that others have written, where others do.
     pub of_others: u64,
+    /// Items of a source that its copy has left out of the target, when the way back is compared.
+    pub left_out: u64,
     /// Read units consumed, of both tables.
     pub read_units: f64,
     /// Write units consumed by repairs.
@@ -103,6 +106,7 @@ impl AddAssign for Found {
         self.unmigratable += other.unmigratable;
         self.expired += other.expired;
         self.of_others += other.of_others;
+        self.left_out += other.left_out;
         self.read_units += other.read_units;
         self.write_units += other.write_units;
         self.throttled += other.throttled;

@@ -39,7 +39,7 @@ const HANGING_PAUSE: Duration = Duration::from_secs(30);
 /// Compares the segments of one child.
 pub(crate) async fn work(services: &Services, plan: &Plan, pace: &Pace<'_>, child: u32) -> Result<(), Error> {
     let Round { number: round, expiry, .. } = books::round(&services.ledger, &plan.run).await?;
-    let judge = Judge::new(services, plan, pace, expiry)?;
+    let judge = Judge::new(services, plan, pace, expiry).await?;
     let may_hang = AtomicBool::new(plan.carries_changes() && plan.engine == Engine::StepFunctions);
     let verifier = Verifier { services, plan, judge, round, may_hang };
     let mut size = PageSize::new(plan.concurrency);
@@ -266,6 +266,7 @@ impl Found {
             Verdict::Unmigratable => self.unmigratable += 1,
             Verdict::Expired => self.expired += 1,
             Verdict::OfOthers => self.of_others += 1,
+            Verdict::LeftOut => self.left_out += 1,
             Verdict::Differs(difference) => {
                 let Difference { kind, repaired, .. } = &**difference;
                 let count = match kind {

@@ -29,8 +29,7 @@ pub(super) async fn repair(
         return Ok(false);
     }
     if plan.carries_changes() {
-        let run = plan.of.as_ref().map_or(&plan.run, |of| &of.run);
-        refresh::send(services, run, source_key, difference.target_key.as_ref()).await?;
+        refresh::send(services, plan.copy(), source_key, difference.target_key.as_ref()).await?;
         return Ok(true);
     }
     let mut spent = Spent::default();

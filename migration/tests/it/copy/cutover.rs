@@ -67,10 +67,16 @@ impl Mover for Person {
 /// A copy that is in step, and was found to be.
 pub(super) async fn in_step(lines: &str) -> (World, Plan) {
     let world = World::new(20).await;
+    let plan = in_step_of(&world, lines).await;
+    (world, plan)
+}
+
+/// The same of a source that stands already.
+pub(super) async fn in_step_of(world: &World, lines: &str) -> Plan {
     let plan = world.plan(lines).await;
     let summary = world.run(&plan).await;
     assert_eq!((summary.status, &summary.failure), (Status::Succeeded, &None));
-    (world, plan)
+    plan
 }
 
 pub(super) async fn applied(services: &Services, plan: &Plan) {

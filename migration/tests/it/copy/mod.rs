@@ -10,6 +10,7 @@ mod guards;
 mod letters;
 mod quiet;
 mod replay;
+mod way_back;
 mod whole;
 
 use std::sync::{Arc, Mutex};
