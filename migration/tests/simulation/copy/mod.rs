@@ -4,6 +4,7 @@
 
 mod application;
 mod damage;
+mod going_back;
 mod guards;
 mod images;
 mod scenario;

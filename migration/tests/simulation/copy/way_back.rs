@@ -1,5 +1,5 @@
 //! After the run: a person cuts the copy over while the functions go on failing, and begins again where their process dies;
-//! the application moves, and what it writes to the target from then on is carried to the source.
+//! the application moves, and what it writes to the target from then on is carried to the source. In the end it goes back.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 use super::application::{Actor, string};
 use super::images::shown;
 use super::world::TARGET;
-use super::{Played, Scenario};
+use super::{Played, Scenario, going_back};
 use crate::lambda::Lambda;
 use crate::migrations::{number, text};
 use crate::model::{Broken, Promise};
@@ -92,7 +92,9 @@ pub(super) async fn play(played: &Played<'_>, rough: &Lambda, calm: &Lambda) -> 
     played.turn(calm, false);
     tokio::time::sleep(super::CALM).await;
     super::retried(played, &world.plan.run.back()).await;
-    (application.judge().await, deaths)
+    let mut broken = going_back::play(played).await;
+    broken.extend(application.judge().await);
+    (broken, deaths)
 }
 
 async fn attempt(played: &Played<'_>, services: &Services, application: &Application<'_>) -> Tried {
