@@ -11,6 +11,7 @@ pub mod capture;
 pub mod change;
 pub(crate) mod check;
 pub mod current;
+pub mod dropped;
 pub(crate) mod expiry;
 mod image;
 mod insert;

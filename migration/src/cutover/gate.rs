@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Cutover;
 use crate::copy::books::{self, Course};
+use crate::copy::dropped;
 use crate::copy::sync::{self, Alarm, Sync};
 use crate::definition::Target;
 use crate::error::{Error, Kind};
@@ -26,6 +27,8 @@ pub struct Look {
     pub sync: Option<Sync>,
     /// What comparing the two tables came to last.
     pub verified: Option<Verified>,
+    /// When a change of it was dropped by name last.
+    pub dropped: Option<Timestamp>,
     /// How its run ended, if it has.
     pub summary: Option<Summary>,
     /// Its cut-over, if it has begun.
@@ -49,6 +52,7 @@ pub async fn look(services: &Services, run: &RunId) -> Result<Look, Error> {
         course: books::course(&services.ledger, run).await?,
         sync: if carries { Some(sync::check(services, run).await?) } else { None },
         verified: verify::verified(&services.ledger, run).await?,
+        dropped: dropped::list(&services.ledger, run).await?.iter().map(|dropped| dropped.at).max(),
         summary: summary::read(&services.ledger, run).await?,
         cutover: super::read(&services.ledger, run).await?,
         at: (services.clock)(),
@@ -78,9 +82,9 @@ pub enum Refusal {
     Broken(&'static str),
     /// An attempt of the run is under way, or was cut off.
     UnderWay,
-    /// Nobody has compared the two tables since the bulk was over.
+    /// Nobody has begun to compare the two tables since the bulk was over, and since a change was dropped last.
     Unverified,
-    /// They were compared so many hours ago.
+    /// Comparing them began so many hours ago.
     Outdated(i64),
     /// More items of the source than are tolerated have no image: so many, of so many.
     Unmigratable(u64, u64),
@@ -120,7 +124,8 @@ impl Refusal {
             }
             Self::Unverified => {
                 format!(
-                    "expected the two tables to be compared since the bulk, found that nobody has: `run verify {run}`"
+                    "expected the two tables to be compared since the bulk, and since a change was dropped, found that nobody \
+                     has: `run verify {run}`"
                 )
             }
             Self::UnderWay => {
@@ -129,8 +134,8 @@ impl Refusal {
                 )
             }
             Self::Outdated(hours) => format!(
-                "expected the two tables to be compared within the last {FRESH_HOURS} h, found that it is {hours} h ago: \
-                 `run verify {run}`"
+                "expected a comparison of the two tables that began within the last {FRESH_HOURS} h, found that it is {hours} h \
+                 ago: `run verify {run}`; where that takes so long, --workers and --share have it take less"
             ),
             Self::Unmigratable(items, of) => format!(
                 "expected no more items without an image than are tolerated, found {items} of {of} that the transform fails \
@@ -220,14 +225,15 @@ fn behind(sync: &Sync) -> Vec<Refusal> {
     refusals
 }
 
-/// A comparison from before the bulk was over says nothing, and an old one little: what capture hasn't read for as long as a
-/// stream keeps its records is lost, and only comparing tells.
+/// A comparison from before the bulk was over says nothing, nor one from before a change was dropped, and an old one little: what
+/// capture hasn't read for as long as a stream keeps its records is lost, and only comparing tells. What counts is when it began:
+/// an item that it has passed by may have changed since.
 fn of_verified(seen: &Look) -> Option<Refusal> {
     let Some(verified) = &seen.verified else { return Some(Refusal::Unverified) };
-    if seen.course.bulk_over.is_some_and(|bulk_over| verified.at < bulk_over) {
+    if [seen.course.bulk_over, seen.dropped].into_iter().flatten().any(|since| verified.began < since) {
         return Some(Refusal::Unverified);
     }
-    let hours = seen.at.duration_since(verified.at).as_hours();
+    let hours = seen.at.duration_since(verified.began).as_hours();
     if hours >= FRESH_HOURS {
         return Some(Refusal::Outdated(hours));
     }

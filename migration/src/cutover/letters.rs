@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::copy::change::{Change, What};
 use crate::copy::poisoned::{self, Poisoned};
+use crate::copy::dropped::{self, Dropped};
 use crate::copy::{self, Images, message, refresh};
 use crate::error::{Error, Kind};
 use crate::item::json::{item_from_json, item_to_json};
-use crate::ledger::Entry;
 use crate::patience::{Meter, patiently};
 use crate::plan::RunId;
 use crate::services::{Carrier, Services};
@@ -81,15 +81,18 @@ pub async fn retry(services: &Services, run: &RunId, which: &Which) -> Result<Ve
     .await
 }
 
-/// Takes letters out: what they tell is never applied. Gives them. Nobody knows any more that the two tables are the same.
+/// Takes letters out: what they tell is never applied. Gives them. Nobody knows any more that the two tables are the same, and
+/// the gate asks for a comparison that began later.
 pub async fn drop_named(services: &Services, run: &RunId, which: &Which) -> Result<Vec<Letter>, Error> {
     take_out(
         services,
         run,
         |held| held.is_meant(which),
-        async |held| match &held.change {
-            Some(change) => services.ledger.delete(&change.run, Entry::Verified).await,
-            None => services.ledger.delete(run, Entry::Verified).await,
+        async |held| {
+            let change = held.change.as_ref();
+            let (key, at) = (change.map(|change| change.key.clone()), (services.clock)());
+            let dropped = Dropped { key, event: held.event().to_owned(), at };
+            dropped::note(&services.ledger, change.map_or(run, |change| &change.run), &dropped).await
         },
     )
     .await

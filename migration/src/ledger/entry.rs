@@ -41,6 +41,8 @@ pub enum Entry {
     Applied(u64),
     /// A change that could not be applied, by hashes of its item's group and of its event.
     Change(u128, u128),
+    /// One that was dropped by name, by a hash of its event.
+    Dropped(u128),
     /// How far a copy's cut-over has come; [`Cutover`](crate::cutover::Cutover).
     Cutover,
     /// Which time it is that everything is compared.
@@ -62,14 +64,16 @@ impl Entry {
     pub(crate) const CAPTURED_PREFIX: &str = "captured#";
     pub(crate) const APPLIED_PREFIX: &str = "applied#";
     pub(crate) const CHANGE_PREFIX: &str = "change#";
+    pub(crate) const DROPPED_PREFIX: &str = "dropped#";
 
     /// That of a change in a message group.
     pub(crate) fn change(group: &str, event: &str) -> Self {
-        let hash = |text: &str| {
-            let half = Sha256::digest(text).first_chunk().copied().unwrap_or_default();
-            u128::from_be_bytes(half)
-        };
-        Self::Change(hash(group), hash(event))
+        Self::Change(half_hash(group), half_hash(event))
+    }
+
+    /// That of a change that was dropped.
+    pub(crate) fn dropped(event: &str) -> Self {
+        Self::Dropped(half_hash(event))
     }
 
     /// What the sort keys of a round's checkpoints begin with.
@@ -102,6 +106,7 @@ impl Entry {
             Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),
             Self::Applied(process) => format!("{}{process:016x}", Self::APPLIED_PREFIX),
             Self::Change(group, event) => format!("{}{group:032x}#{event:032x}", Self::CHANGE_PREFIX),
+            Self::Dropped(event) => format!("{}{event:032x}", Self::DROPPED_PREFIX),
             Self::Cutover => "cutover".into(),
             Self::Round => "round".into(),
             Self::Verified => "verified".into(),
@@ -111,4 +116,9 @@ impl Entry {
             }
         }
     }
+}
+
+/// The first half of a text's SHA-256.
+fn half_hash(text: &str) -> u128 {
+    u128::from_be_bytes(Sha256::digest(text).first_chunk().copied().unwrap_or_default())
 }

@@ -1,11 +1,11 @@
 //! The books of verifying: how far each segment was compared, what differs, and what it came to in the end.
 //!
 //! Each time that everything is compared is a round. Entries are named by their round, so that what an earlier one has found
-//! is never taken for what a later one has.
+//! is never taken for what a later one has. A round says of the two tables what was so since it began, and not since it was over.
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -14,11 +14,15 @@ use crate::copy::table;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::limit::Limit;
-use crate::plan::{self, Plan, RunId};
+use crate::patience::{Meter, patiently};
+use crate::plan::{self, Plan, RunId, Scope};
 use crate::services::Services;
 
 /// Entries that are read at a time.
 const PAGE: usize = 1_000;
+/// A round that is older isn't gone on with: half of the time for which a cut-over goes by one (`cutover/gate.rs`) is left to
+/// whoever begins it anew.
+const OLDEST_ROUND: SignedDuration = SignedDuration::from_hours(12);
 
 /// How far a segment was compared, in one direction.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -42,6 +46,12 @@ pub(super) struct Round {
     pub(super) number: u32,
     /// The attempt of the run that has set it.
     attempt: u32,
+    /// When its first worker began: no item was compared before. A copy has its bulk in between.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<Timestamp>,
+    /// The [`Definition::digest`](crate::definition::Definition::digest) that its items are held against.
+    #[serde(default)]
+    digest: String,
     /// The attribute that the target's items expire by, where they do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) expiry: Option<String>,
@@ -49,7 +59,16 @@ pub(super) struct Round {
 
 impl Default for Round {
     fn default() -> Self {
-        Self { number: 1, attempt: 1, expiry: None }
+        Self { number: 1, attempt: 1, began: None, digest: String::new(), expiry: None }
+    }
+}
+
+impl Round {
+    /// Whether what it has compared counts for an attempt as well: by the same migration, and not long ago. Whoever takes up
+    /// failed items has mended something, were it in a function.
+    fn goes_on_in(&self, plan: &Plan, digest: &str, now: Timestamp) -> bool {
+        let is_young = self.began.is_none_or(|began| now.duration_since(began) < OLDEST_ROUND);
+        is_young && self.digest == digest && plan.scope == Scope::Segments
     }
 }
 
@@ -60,6 +79,9 @@ pub struct Verified {
     pub round: u32,
     /// The run that has verified: a copy's own, or one of its own.
     pub run: RunId,
+    /// When it began: no item was compared before.
+    #[serde(default)]
+    pub began: Timestamp,
     /// When it was over.
     pub at: Timestamp,
     /// What was found.
@@ -68,16 +90,21 @@ pub struct Verified {
     pub clean: bool,
 }
 
-/// Begins an attempt: where the one before has compared everything, all is compared anew.
+/// Begins an attempt: where the one before has compared everything, or what it has compared doesn't count any more, all is
+/// compared anew.
 pub(crate) async fn begin(services: &Services, plan: &Plan) -> Result<(), Error> {
     let (ledger, run, attempt) = (&services.ledger, &plan.run, plan.attempt);
     let before: Option<Round> = ledger.get(run, Entry::Round).await?;
     if !plan.is_verified() || before.as_ref().is_some_and(|round| round.attempt >= attempt) {
         return Ok(());
     }
-    let number = before.unwrap_or_default().number;
+    let (now, digest) = ((services.clock)(), plan.definition.digest());
     let is_over = so_far(ledger, run).await?.segments_done >= plan.verify_segments();
-    let number = if is_over { number + 1 } else { number };
+    let (number, began) = match before {
+        Some(before) if !is_over && before.goes_on_in(plan, &digest, now) => (before.number, before.began),
+        Some(before) => (before.number + 1, None),
+        None => (1, None),
+    };
     let expiry = match &plan.definition.target {
         Some(target) => match table::expiry(services.target_of(plan), target.table.as_str()).await {
             // It will be created, and has none before the cut-over.
@@ -86,7 +113,7 @@ pub(crate) async fn begin(services: &Services, plan: &Plan) -> Result<(), Error>
         },
         None => None,
     };
-    ledger.put(run, Entry::Round, &Round { number, attempt, expiry }).await
+    ledger.put(run, Entry::Round, &Round { number, attempt, began, digest, expiry }).await
 }
 
 /// Gives a ledger that holds one comparison what it needs of the books of the copy that it compares.
@@ -98,8 +125,27 @@ pub async fn lend(books: &Ledger, to: &Ledger, copy: &RunId) -> Result<(), Error
     }
 }
 
+/// The round that a worker begins with. Its first worker notes when that was, before it compares anything.
+pub(super) async fn enter(services: &Services, run: &RunId) -> Result<Round, Error> {
+    let ledger = &services.ledger;
+    patiently(&Meter::default(), async || {
+        let (round, body) = ledger.get_with_body::<Round>(run, Entry::Round).await?.unzip();
+        let round = round.unwrap_or_default();
+        if round.began.is_some() {
+            return Ok(round);
+        }
+        let begun = Round { began: Some((services.clock)()), ..round };
+        let is_written = match body {
+            Some(body) => ledger.replace(run, Entry::Round, &body, &begun).await?,
+            None => ledger.put_first(run, Entry::Round, &begun).await?,
+        };
+        if is_written { Ok(begun) } else { Err(Error::new(Kind::Busy, "the books of a comparison are being changed")) }
+    })
+    .await
+}
+
 /// The round that is under way, or the last one.
-pub(super) async fn round(ledger: &Ledger, run: &RunId) -> Result<Round, Error> {
+async fn round(ledger: &Ledger, run: &RunId) -> Result<Round, Error> {
     Ok(ledger.get::<Round>(run, Entry::Round).await?.unwrap_or_default())
 }
 
@@ -132,8 +178,9 @@ pub(crate) async fn conclude(ledger: &Ledger, plan: &Plan, now: Timestamp) -> Re
     if segments_done < plan.verify_segments() {
         return Ok(None);
     }
-    let round = round(ledger, &plan.run).await?.number;
-    let verified = Verified { round, run: plan.run.clone(), at: now, clean: found.differences() == 0, found };
+    let Round { number: round, began, .. } = round(ledger, &plan.run).await?;
+    let began = began.unwrap_or_default();
+    let verified = Verified { round, run: plan.run.clone(), began, at: now, clean: found.differences() == 0, found };
     note(ledger, &plan.run, &verified).await?;
     if let Some(of) = &plan.of {
         note(ledger, &of.run, &verified).await?;
@@ -141,9 +188,21 @@ pub(crate) async fn conclude(ledger: &Ledger, plan: &Plan, now: Timestamp) -> Re
     Ok(Some(verified))
 }
 
-/// Writes down what verifying a run has come to.
+/// Writes down what verifying a run has come to, where nothing is written down that began later.
 pub async fn note(ledger: &Ledger, run: &RunId, verified: &Verified) -> Result<(), Error> {
-    ledger.put(run, Entry::Verified, verified).await
+    patiently(&Meter::default(), async || {
+        let before = ledger.get_with_body::<Verified>(run, Entry::Verified).await?;
+        let is_written = match before {
+            Some((before, _)) if before.began > verified.began => true,
+            Some((_, body)) => ledger.replace(run, Entry::Verified, &body, verified).await?,
+            None => ledger.put_first(run, Entry::Verified, verified).await?,
+        };
+        match is_written {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Busy, "the books of a comparison are being changed")),
+        }
+    })
+    .await
 }
 
 /// What verifying a run has come to last.

@@ -38,7 +38,7 @@ const HANGING_PAUSE: Duration = Duration::from_secs(30);
 
 /// Compares the segments of one child.
 pub(crate) async fn work(services: &Services, plan: &Plan, pace: &Pace<'_>, child: u32) -> Result<(), Error> {
-    let Round { number: round, expiry, .. } = books::round(&services.ledger, &plan.run).await?;
+    let Round { number: round, expiry, .. } = books::enter(services, &plan.run).await?;
     let judge = Judge::new(services, plan, pace, expiry).await?;
     let may_hang = AtomicBool::new(plan.carries_changes() && plan.engine == Engine::StepFunctions);
     let verifier = Verifier { services, plan, judge, round, may_hang };

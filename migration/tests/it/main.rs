@@ -13,6 +13,7 @@ mod interference;
 mod pacing;
 mod resume;
 mod retry;
+mod rounds;
 mod scaling;
 mod scan;
 #[path = "../../benches/pacing/scene.rs"]

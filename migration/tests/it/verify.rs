@@ -18,11 +18,11 @@ use crate::tap::{Answer, Forward, Request, Tap};
 use crate::world::{Billing, TABLE, World, item, things};
 
 /// Every item gets a key of its own in the target, and tells its source's by its attribute `id`.
-const REKEYED: &str = "target: { table: others, carry: bulk }\n\
+pub(crate) const REKEYED: &str = "target: { table: others, carry: bulk }\n\
                        transform: [ { set: { path: name, value: \"thing ${id}\" } }, { remove: { path: old } } ]";
 
 /// A copy that is done.
-async fn copied(lines: &str) -> Copy {
+pub(crate) async fn copied(lines: &str) -> Copy {
     let copy = Copy::new(things(60), "name", lines).await;
     let summary = run(&copy, copy.plan.clone()).await;
     assert_eq!(summary.status, Status::Succeeded, "{summary:?}");
@@ -31,12 +31,12 @@ async fn copied(lines: &str) -> Copy {
     copy
 }
 
-async fn run(copy: &Copy, plan: Plan) -> Summary {
+pub(crate) async fn run(copy: &Copy, plan: Plan) -> Summary {
     local::run(Arc::new(copy.services()), &plan, MemoryObjects::new()).await.unwrap()
 }
 
 /// A run of its own that compares the copy's tables.
-fn verifying(copy: &Copy, repair: bool, changes: bool) -> Plan {
+pub(crate) fn verifying(copy: &Copy, repair: bool, changes: bool) -> Plan {
     let of = Some(OfCopy { run: copy.plan.run.clone(), changes });
     Plan { run: named(repair), job: Job::Verify { repair }, of, ..copy.plan.clone() }
 }
@@ -263,9 +263,9 @@ async fn verifying_goes_on_where_it_was_broken_off_and_begins_anew_when_it_was_o
 }
 
 /// Compares one direction, and no more.
-async fn half(copy: &Copy, services: &Services, plan: &Plan, child: u32) -> verify::SoFar {
+pub(crate) async fn half(copy: &Copy, services: &Services, plan: &Plan, child: u32) -> verify::SoFar {
     migration::Task::Prepare.run(services, json!(plan), None).await.unwrap();
-    let work = json!({ "run": plan.run, "child": child, "attempt": 1, "loops": 0, "pass": "verify" });
+    let work = json!({ "run": plan.run, "child": child, "attempt": plan.attempt, "loops": 0, "pass": "verify" });
     migration::Task::MigrateSegment.run(services, work, None).await.unwrap();
     verify::so_far(&copy.world.ledger, &plan.run).await.unwrap()
 }

@@ -173,14 +173,20 @@ async fn the_gate_names_what_is_in_the_way() {
     assert_eq!((dropped.len(), dropped[0].key.clone()), (1, None));
     assert_eq!(refusals(false).await, [Refusal::Unverified], "something was left out on purpose");
 
-    // What was compared before the bulk was over says nothing.
-    let course = books::course(&world.services.ledger, &plan.run).await.unwrap();
-    let before = course.bulk_over.unwrap() - Duration::from_secs(1);
-    let old = migration::verify::Verified { at: before, ..verified.clone() };
-    migration::verify::note(&world.services.ledger, &plan.run, &old).await.unwrap();
+    // Whoever had begun before may have passed by the item, and ends now.
+    let now = (world.services.clock)();
+    let ends = migration::verify::Verified { at: now, ..verified.clone() };
+    migration::verify::note(&world.services.ledger, &plan.run, &ends).await.unwrap();
     assert_eq!(refusals(false).await, [Refusal::Unverified]);
-    let aged = migration::verify::Verified { at: verified.at - SignedDuration::from_hours(24), ..verified.clone() };
+
+    // What began before the bulk was over says nothing.
     let mut seen = cutover::look(&world.services, &plan.run).await.unwrap();
+    seen.dropped = None;
+    assert_eq!(cutover::refusals(&seen, false), []);
+    let before = seen.course.bulk_over.unwrap() - Duration::from_secs(1);
+    seen.verified = Some(migration::verify::Verified { began: before, ..ends.clone() });
+    assert_eq!(cutover::refusals(&seen, false), [Refusal::Unverified]);
+    let aged = migration::verify::Verified { began: seen.at - SignedDuration::from_hours(24), ..ends };
     (seen.verified, seen.course.bulk_over) = (Some(aged), None);
     assert_eq!(cutover::refusals(&seen, false), [Refusal::Outdated(24)]);
     // What the transform fails on is missing in the target, and was found so.
@@ -191,7 +197,7 @@ async fn the_gate_names_what_is_in_the_way() {
     seen.plan.definition.tolerated_failures = serde_json::from_value(json!({ "percentage": 15 })).unwrap();
     assert_eq!(cutover::refusals(&seen, false), [Refusal::UnderWay]);
 
-    let mut differing = migration::verify::Verified { clean: false, ..verified };
+    let mut differing = migration::verify::Verified { began: (world.services.clock)(), clean: false, ..verified };
     differing.found.missing = 2;
     migration::verify::note(&world.services.ledger, &plan.run, &differing).await.unwrap();
     assert_eq!(refusals(false).await, [Refusal::Differing(2)]);
@@ -233,7 +239,7 @@ async fn a_poisoned_change_holds_it_up_until_it_is_retried_or_dropped() {
     applied(&world.services, &plan).await;
     assert_eq!(letters::list(&world.services, &plan.run).await.unwrap(), []);
     assert_eq!(world.items(TARGET).await, world.images().await);
-    let again = migration::verify::Verified { at: (world.services.clock)(), ..verified };
+    let again = migration::verify::Verified { began: (world.services.clock)(), ..verified };
     migration::verify::note(&world.services.ledger, &plan.run, &again).await.unwrap();
     cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
 }

@@ -1,10 +1,14 @@
 //! R17, R18: a way back is compared as a copy is, and gone back on. What the copy has left out of the target stands in the source
 //! alone: it is no difference, and nobody deletes it.
 
+use std::sync::Arc;
+
+use asl::interpret::MemoryObjects;
 use migration::cutover::{self, Options, Phase};
 use migration::item::json::item_from_json;
 use migration::plan::{Job, OfCopy, Plan, RunId};
 use migration::summary::{Status, Summary};
+use migration::local;
 use serde_json::{Value, json};
 
 use super::cutover::{ONE_WAY, Person, WITHIN, applied, in_step_of};
@@ -25,7 +29,8 @@ async fn put(world: &World, table: &str, item: Value) {
 async fn verified(world: &World, of: &RunId, name: &str, repair: bool) -> Summary {
     let plan = migration::plan::read(&world.services.ledger, of).await.unwrap().unwrap();
     let of = Some(OfCopy { run: of.clone(), changes: true });
-    world.run(&Plan { run: RunId::named(name), job: Job::Verify { repair }, of, ..plan }).await
+    let plan = Plan { run: RunId::named(name), job: Job::Verify { repair }, of, ..plan };
+    local::run(Arc::new(world.other_services()), &plan, MemoryObjects::new()).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]

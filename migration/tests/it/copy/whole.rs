@@ -97,6 +97,14 @@ impl World {
         Carrier::new(lambda, self.aws.sqs_client_builder(), s3, streams, wiring)
     }
 
+    /// Services of a process of its own: one that has ended a run begins no other.
+    pub(super) fn other_services(&self) -> Services {
+        let ledger = self.services.ledger.clone();
+        let mut services = Services::new(self.client.clone(), None, ledger, Functions::new(), clock);
+        services.carrier = Some(self.carrier(self.aws.streams_client_builder()));
+        services
+    }
+
     pub(super) async fn plan(&self, lines: &str) -> Plan {
         let yaml = format!("migration: test\nsource: {{ table: {SOURCE} }}\nsegments: 3\n{lines}");
         let definition = Definition::from_yaml(&yaml).unwrap_or_else(|mistakes| panic!("{mistakes}"));
