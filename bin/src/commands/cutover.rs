@@ -165,6 +165,12 @@ fn lines(plan: &Plan, done: &Cutover) -> Vec<String> {
         format!("{run} is cut over after {seconds:.1} s: {target} takes the place of {source}"),
         format!("  source      {source}: nothing of it is carried any more; it stays as it is"),
     ];
+    if done.left_out > 0 {
+        let items = HumanCount(done.left_out);
+        lines.push(format!(
+            "  left out    {items} items of {source} by name: changes of theirs were dropped; `run differences {run}` lists them"
+        ));
+    }
     if let Some(attribute) = &done.expiry {
         lines.push(format!("  expiry      items of {target} expire by {attribute} from now on"));
         if done.back.is_some() {
@@ -190,6 +196,7 @@ fn object(plan: &Plan, done: &Cutover) -> Value {
         "began": done.began,
         "over": done.over,
         "expiry": done.expiry,
+        "left_out": done.left_out,
         "back": done.back,
     })
 }

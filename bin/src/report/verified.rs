@@ -56,7 +56,7 @@ pub(crate) fn lines(
         }
     }
     lines.extend(differences.iter().map(|difference| format!("  differs     {}", words(difference, plan))));
-    let all = verified.as_ref().map_or(0, |verified| verified.found.differences());
+    let all = verified.as_ref().map_or(0, |verified| verified.found.listed());
     let unlisted = all.saturating_sub(differences.len() as u64);
     if unlisted > 0 {
         lines.push(format!("  differs     and {} more; `run differences {run}` lists them all", HumanCount(unlisted)));
@@ -98,6 +98,8 @@ fn found(found: &Found, plan: &Plan) -> Vec<String> {
         ),
         (found.settled, "settled", "differed at first, and no more when they were looked at again"),
         (found.unmigratable, "failed", "have no image: the transform fails on them"),
+        (found.dropped, "dropped", "aren't as they should be, and left so: changes of theirs were dropped by name"),
+        (found.outdated, "outdated", "of the target are older images of items that have none now; they stay"),
         (found.expired, "expired", "aren't in the target because they have expired there"),
         (found.of_others, "of others", "of the target are no images: somebody else writes to it"),
         (found.left_out, "left out", "stand in the table that is gone back to alone: the copy has carried no image of them"),
@@ -113,7 +115,11 @@ pub(crate) fn sum(found: &Found, plan: &Plan) -> String {
     if found.differences() == 0 {
         let nothing =
             if plan.definition.target.is_some() { "the two tables are in step" } else { "nothing is left to do" };
-        return format!("differ      none: {nothing}");
+        let dropped = match found.dropped {
+            0 => String::new(),
+            dropped => format!(", but for {} items that were left out by name", items(dropped)),
+        };
+        return format!("differ      none: {nothing}{dropped}");
     }
     let parts = match plan.definition.target {
         Some(_) => [
@@ -134,10 +140,13 @@ pub(crate) fn sum(found: &Found, plan: &Plan) -> String {
 
 /// A difference in words: keys and names, never a value.
 fn words(difference: &Difference, plan: &Plan) -> String {
-    let Difference { kind, source_key, target_key, attributes, taken_by, repaired } = difference;
+    let Difference { kind, source_key, target_key, attributes, taken_by, reason, repaired, dropped } = difference;
     let shown = |key: &Option<Value>| key.as_ref().map_or_else(|| "of unknown origin".to_owned(), Value::to_string);
     let names = attributes.join(", ");
     let words = match (kind, taken_by, &plan.definition.target) {
+        (Sort::Unmigratable, ..) => {
+            format!("{} has no image: {}", shown(source_key), reason.as_deref().unwrap_or("the transform fails on it"))
+        }
         (Sort::Different, _, None) => format!("{} would change in {names}", shown(source_key)),
         (_, _, None) => format!("{} would be deleted", shown(source_key)),
         (Sort::Missing, Some(other), _) => {
@@ -148,7 +157,14 @@ fn words(difference: &Difference, plan: &Plan) -> String {
         (Sort::Extra, ..) => {
             format!("{} stands for {}, which isn't there or belongs elsewhere", shown(target_key), shown(source_key))
         }
+        (Sort::Outdated, ..) => {
+            format!("{} is an older image of {}, which has none now", shown(target_key), shown(source_key))
+        }
         (Sort::Unknown, ..) => format!("{} doesn't say whose image it is", shown(target_key)),
     };
-    if *repaired { format!("{words}; repaired") } else { words }
+    match (repaired, dropped) {
+        (true, _) => format!("{words}; repaired"),
+        (_, true) => format!("{words}; left out by name"),
+        _ => words,
+    }
 }

@@ -139,7 +139,8 @@ impl Refusal {
             ),
             Self::Unmigratable(items, of) => format!(
                 "expected no more items without an image than are tolerated, found {items} of {of} that the transform fails \
-                 on: `run failures {run}` lists them, `run retry {run}` takes them up with a migration that was mended"
+                 on: `run differences {run}` lists them; mend or delete them in the source, or have `run retry {run}` take up \
+                 those that the bulk has failed on by a migration that is mended, or tolerates more; then `run verify {run}`"
             ),
             Self::Differing(items) => format!(
                 "expected the two tables to be the same, found that {items} items differed: `run differences {run}` lists \

@@ -77,6 +77,9 @@ pub struct Cutover {
     /// The run that does so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back: Option<RunId>,
+    /// How many items are not in the target as they should be because somebody has dropped changes of theirs by name.
+    #[serde(default)]
+    pub left_out: u64,
     /// Who is at it: whoever goes on with a cut-over, or takes it back, takes it from whoever was before.
     #[serde(default)]
     by: String,
@@ -253,7 +256,8 @@ async fn begun<'s>(
             let stopped = stopped(services, seen, mover).await;
             let tail =
                 stopped.map_err(|error| error.while_doing("the cut-over was not begun, and changes are carried on"))?;
-            let cutover = Cutover::beginning((services.clock)(), options.reverse)?;
+            let left_out = seen.verified.as_ref().map_or(0, |verified| verified.found.dropped);
+            let cutover = Cutover { left_out, ..Cutover::beginning((services.clock)(), options.reverse)? };
             if !services.ledger.put_first(run, Entry::Cutover, &cutover).await? {
                 return Err(lost(run));
             }
@@ -303,7 +307,7 @@ fn quiet(seen: &Look) -> Duration {
 
 impl Cutover {
     fn beginning(began: Timestamp, reverse: bool) -> Result<Self, Error> {
-        Ok(Self { phase: Phase::Draining, began, over: None, expiry: None, reverse, back: None, by: name()? })
+        Ok(Self { phase: Phase::Draining, began, over: None, expiry: None, reverse, back: None, left_out: 0, by: name()? })
     }
 }
 

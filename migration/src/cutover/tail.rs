@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Duration, Instant};
 
 use super::{Mover, values};
+use crate::copy::dropped::LeftOut;
 use crate::copy::put::{Spent, Tables, same_item, same_key};
 use crate::copy::way::Way;
 use crate::copy::{Images, books, expiry, table};
@@ -77,6 +78,8 @@ struct Witness {
     key: Item,
     /// Where its images were, by what the stream says.
     old_places: Vec<Item>,
+    /// When it was changed last.
+    made: Option<Timestamp>,
     /// Its shard, and the how manieth record of that shard was its last.
     shard: String,
     nth: u64,
@@ -186,6 +189,8 @@ impl<'t> Tail<'t> {
         let meter = Meter::default();
         let target = self.plan.definition.target.as_ref();
         let target = target.ok_or_else(|| Error::invalid("expected a plan with a target, found none"))?;
+        let left_out = LeftOut::of(&self.services.ledger, &self.plan.run).await?;
+        self.witnesses.retain(|_, witness| !is_dropped(witness, &left_out));
         let source = self.plan.definition.source.table.as_str();
         let tables = Tables {
             images: &self.images,
@@ -346,7 +351,8 @@ impl<'t> Tail<'t> {
         let is_expiry =
             record.user_identity.and_then(|identity| identity.principal_id).as_deref() == Some(expiry::PRINCIPAL);
         let Some(change) = record.dynamodb else { return Ok(false) };
-        let is_recent = made(&change).is_none_or(|made| made >= self.since);
+        let made = made(&change);
+        let is_recent = made.is_none_or(|made| made >= self.since);
         let nth = self.counts.entry(shard.to_owned()).or_default();
         *nth += 1;
         let nth = *nth;
@@ -357,7 +363,7 @@ impl<'t> Tail<'t> {
         if let Some(old) = old.filter(|old| !old_places.iter().any(|known| same_key(known, old))) {
             old_places.push(old);
         }
-        self.witnesses.insert(name, Witness { key, old_places, shard: shard.to_owned(), nth });
+        self.witnesses.insert(name, Witness { key, old_places, made, shard: shard.to_owned(), nth });
         if nth.is_multiple_of(WITNESSES_OF_A_SHARD as u64) {
             self.let_go_of_the_oldest(shard);
         }
@@ -384,6 +390,13 @@ async fn get(client: &Client, iterator: &str) -> Result<GetRecordsOutput, Error>
         get.map_err(|error| Error::from_sdk("GetRecords", error))
     })
     .await
+}
+
+/// Whether somebody has dropped a change of an item by name, and nothing has changed it since: nobody carries it. Streams tell whole
+/// seconds.
+fn is_dropped(witness: &Witness, left_out: &LeftOut) -> bool {
+    let since = left_out.dropped_last(&witness.key).zip(witness.made);
+    since.is_some_and(|(dropped, made)| made + SignedDuration::from_secs(1) < dropped)
 }
 
 fn made(change: &StreamRecord) -> Option<Timestamp> {

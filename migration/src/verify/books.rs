@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Difference, Found};
-use crate::copy::table;
+use crate::copy::{dropped, table};
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::limit::Limit;
@@ -119,10 +119,15 @@ pub(crate) async fn begin(services: &Services, plan: &Plan) -> Result<(), Error>
 /// Gives a ledger that holds one comparison what it needs of the books of the copy that it compares.
 pub async fn lend(books: &Ledger, to: &Ledger, copy: &RunId) -> Result<(), Error> {
     let forth = copy.forth();
-    match plan::read(books, &forth).await? {
-        Some(plan) => to.put(&forth, Entry::Plan, &plan).await,
-        None => Ok(()),
+    if let Some(plan) = plan::read(books, &forth).await? {
+        to.put(&forth, Entry::Plan, &plan).await?;
     }
+    for run in [&forth, copy] {
+        for dropped in dropped::list(books, run).await? {
+            dropped::note(to, run, &dropped).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The round that a worker begins with. Its first worker notes when that was, before it compares anything.
@@ -210,7 +215,7 @@ pub async fn verified(ledger: &Ledger, run: &RunId) -> Result<Option<Verified>, 
     ledger.get(run, Entry::Verified).await
 }
 
-/// The first `limit` differences of the round that is under way, or of the last one.
+/// The first `limit` items that are listed of the round that is under way, or of the last one.
 pub async fn differences(ledger: &Ledger, run: &RunId, limit: usize) -> Result<Vec<Difference>, Error> {
     let prefix = Entry::difference_prefix(round(ledger, run).await?.number);
     let (mut found, mut start) = (Vec::new(), None);

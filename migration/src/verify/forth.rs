@@ -2,6 +2,7 @@
 //! in the target leads back to them. They are no ghosts, and there is no second one of any: nobody may take them for differences
 //! and set those right.
 
+use crate::copy::dropped::LeftOut;
 use crate::copy::{self, Images};
 use crate::error::Error;
 use crate::item::Item;
@@ -11,6 +12,7 @@ use crate::services::Services;
 /// A copy, on its way back.
 pub(super) struct Forth {
     images: Images,
+    dropped: LeftOut,
 }
 
 impl Forth {
@@ -19,12 +21,14 @@ impl Forth {
         if !plan.is_back() {
             return Ok(None);
         }
-        let images = copy::images(services, &plan.copy().forth()).await?;
-        Ok(Some(Self { images }))
+        let run = plan.copy().forth();
+        let images = copy::images(services, &run).await?;
+        Ok(Some(Self { images, dropped: LeftOut::of(&services.ledger, &run).await? }))
     }
 
-    /// Whether the copy has no image of this item of its source: it leaves it out, or its transform fails on it.
+    /// Whether the copy may have no image of this item of its source: it leaves it out, its transform fails on it, or somebody has
+    /// dropped a change of it.
     pub(super) fn leaves_out(&self, item: &Item) -> bool {
-        !matches!(self.images.of(item), Ok(Some(_)))
+        !matches!(self.images.of(item), Ok(Some(_))) || self.dropped.has(&self.images.source_key_of(item))
     }
 }

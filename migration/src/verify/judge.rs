@@ -4,15 +4,16 @@ use super::compare::differing;
 use super::forth::Forth;
 use super::get::{self, From, key_of};
 use super::{Difference, Found, Sort};
+use crate::copy::dropped::LeftOut;
 use crate::copy::{Images, expiry};
 use crate::definition::KeySchema;
 use crate::error::Error;
 use crate::item::Item;
-use crate::item::json::item_to_json;
+use crate::item::json::{item_from_json, item_to_json};
 use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::services::Services;
-use crate::transform::{Run, Transform, Verdict as Wanted};
+use crate::transform::{Failure, Run, Transform, Verdict as Wanted};
 
 /// The table whose items are looked at, and held against the other's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +38,8 @@ pub(super) struct Subject {
 pub(super) enum Verdict {
     /// It is as it should be, or nothing is expected of it.
     Same,
-    /// The transform fails on it.
-    Unmigratable,
+    /// The transform fails on it, or on the item whose image it was: there is nothing to hold it against.
+    NoImage(Box<Difference>),
     /// Its image has expired in the target.
     Expired,
     /// Somebody else has written it.
@@ -49,6 +50,16 @@ pub(super) enum Verdict {
     Differs(Box<Difference>),
 }
 
+impl Verdict {
+    /// What is listed of it.
+    pub(super) fn listed(&self) -> Option<&Difference> {
+        match self {
+            Self::Differs(difference) | Self::NoImage(difference) => Some(difference),
+            Self::Same | Self::Expired | Self::OfOthers | Self::LeftOut => None,
+        }
+    }
+}
+
 /// What items are held against.
 pub(super) struct Judge<'j> {
     services: &'j Services,
@@ -57,6 +68,7 @@ pub(super) struct Judge<'j> {
     way: Way,
     /// The copy whose way back this is.
     forth: Option<Forth>,
+    dropped: LeftOut,
     /// The attribute that the target's items expire by.
     expiry: Option<String>,
 }
@@ -82,7 +94,11 @@ impl<'j> Judge<'j> {
             }
         };
         let forth = Forth::of(services, plan).await?;
-        Ok(Self { services, plan, pace, way, forth, expiry })
+        let dropped = match &way {
+            Way::Copy(_) => LeftOut::of(&services.ledger, plan.copy()).await?,
+            Way::InPlace(_) => LeftOut::default(),
+        };
+        Ok(Self { services, plan, pace, way, forth, dropped, expiry })
     }
 
     /// What makes a copy's images; nothing in place.
@@ -91,6 +107,12 @@ impl<'j> Judge<'j> {
             Way::InPlace(_) => None,
             Way::Copy(images) => Some(images),
         }
+    }
+
+    /// Whether somebody has dropped what would have set this right.
+    pub(super) fn is_dropped(&self, difference: &Difference) -> bool {
+        let key = difference.source_key.clone().and_then(|key| item_from_json(key).ok());
+        key.is_some_and(|key| self.dropped.has(&key))
     }
 
     /// One of the two tables.
@@ -158,7 +180,7 @@ impl<'j> Judge<'j> {
         let standing = get::items(self.pace, self.table(Side::Target, consistent), places).await?;
         found.read_units += standing.read_units;
         let verdicts = subjects.iter_mut().zip(wanted).map(|(subject, wanted)| match wanted {
-            Err(_) => Verdict::Unmigratable,
+            Err(failure) => unmigratable(subject, &failure),
             // What has no image is looked for from the other side.
             Ok(None) => Verdict::Same,
             Ok(Some(image)) => {
@@ -189,22 +211,27 @@ impl<'j> Judge<'j> {
         let sources = get::items(self.pace, self.table(Side::Source, consistent), origins.iter().flatten().cloned());
         let sources = sources.await?;
         found.read_units += sources.read_units;
-        let others_write = self.plan.definition.target.as_ref().is_some_and(|target| target.written_by_others);
         let verdicts = subjects.iter().zip(origins).map(|(subject, origin)| {
-            let Some(item) = &subject.item else { return Verdict::Same };
             let source = origin.as_ref().and_then(|key| sources.get(key));
-            match (&origin, source) {
-                (_, Some(source)) if images.place_of(source).is_some_and(|place| is_same(&place, &subject.key)) => {
-                    Verdict::Same
-                }
-                _ if self.forth.as_ref().is_some_and(|forth| forth.leaves_out(item)) => Verdict::LeftOut,
-                // Nothing tells them from images whose items are gone.
-                (_, None) if others_write => Verdict::OfOthers,
-                (None, _) => Verdict::Differs(extra(Sort::Unknown, subject, None).into()),
-                (Some(origin), _) => Verdict::Differs(extra(Sort::Extra, subject, Some(origin)).into()),
-            }
+            self.stands_for(images, subject, origin.as_ref(), source)
         });
         Ok(verdicts.collect())
+    }
+
+    /// What an item of the target stands for that says whose image it is, beside that one.
+    fn stands_for(&self, images: &Images, subject: &Subject, origin: Option<&Item>, source: Option<&Item>) -> Verdict {
+        let Some(item) = &subject.item else { return Verdict::Same };
+        let image = source.map(|source| images.of(source));
+        let others_write = self.plan.definition.target.as_ref().is_some_and(|target| target.written_by_others);
+        match (image, origin) {
+            (Some(Ok(Some(image))), _) if is_same(&images.target_key_of(&image), &subject.key) => Verdict::Same,
+            _ if self.forth.as_ref().is_some_and(|forth| forth.leaves_out(item)) => Verdict::LeftOut,
+            (Some(Err(_)), _) => Verdict::NoImage(extra(Sort::Outdated, subject, origin).into()),
+            // Nothing tells them from images whose items are gone.
+            (None, _) if others_write => Verdict::OfOthers,
+            (_, None) => Verdict::Differs(extra(Sort::Unknown, subject, None).into()),
+            (_, Some(_)) => Verdict::Differs(extra(Sort::Extra, subject, origin).into()),
+        }
     }
 }
 
@@ -222,31 +249,28 @@ fn held_against(images: &Images, subject: &mut Subject, image: Item, standing: O
         return Verdict::Same;
     }
     subject.earlier.push(image);
+    let (source_key, target_key) = (item_to_json(&subject.key), item_to_json(&key));
     Verdict::Differs(Box::new(Difference {
-        kind,
-        source_key: Some(item_to_json(&subject.key)),
-        target_key: Some(item_to_json(&key)),
         attributes,
         taken_by: taken_by.map(|key| item_to_json(&key)),
-        repaired: false,
+        ..Difference::of(kind, Some(source_key), Some(target_key))
     }))
 }
 
 fn extra(kind: Sort, subject: &Subject, origin: Option<&Item>) -> Difference {
-    Difference {
-        kind,
-        source_key: origin.map(item_to_json),
-        target_key: Some(item_to_json(&subject.key)),
-        attributes: Vec::new(),
-        taken_by: None,
-        repaired: false,
-    }
+    Difference::of(kind, origin.map(item_to_json), Some(item_to_json(&subject.key)))
+}
+
+fn unmigratable(subject: &Subject, failure: &Failure) -> Verdict {
+    let reason = Some(failure.to_string());
+    let difference = Difference::of(Sort::Unmigratable, Some(item_to_json(&subject.key)), None);
+    Verdict::NoImage(Box::new(Difference { reason, ..difference }))
 }
 
 fn in_place(transform: &Transform, subject: &Subject) -> Verdict {
     let Some(item) = &subject.item else { return Verdict::Same };
     let (kind, attributes) = match transform.apply(item) {
-        Err(_) => return Verdict::Unmigratable,
+        Err(failure) => return unmigratable(subject, &failure),
         Ok(Wanted::Filtered | Wanted::Keep) => return Verdict::Same,
         Ok(Wanted::Delete { .. }) => (Sort::Extra, Vec::new()),
         Ok(Wanted::Update { edits, .. }) => {
@@ -255,9 +279,8 @@ fn in_place(transform: &Transform, subject: &Subject) -> Verdict {
             (Sort::Different, names)
         }
     };
-    let source_key = Some(item_to_json(&subject.key));
-    let difference = Difference { kind, source_key, target_key: None, attributes, taken_by: None, repaired: false };
-    Verdict::Differs(difference.into())
+    let difference = Difference::of(kind, Some(item_to_json(&subject.key)), None);
+    Verdict::Differs(Box::new(Difference { attributes, ..difference }))
 }
 
 /// Whether two keys are the same to DynamoDB.

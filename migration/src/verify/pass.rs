@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::books::{self, Checked, Round};
 use super::judge::{Judge, Side, Subject, Verdict};
-use super::{Difference, Found, Sort, repair};
+use super::{Found, repair};
 use crate::error::Error;
 use crate::ledger::Entry;
 use crate::pace::Pace;
@@ -99,7 +99,7 @@ impl Verifier<'_> {
             size.took(count, began.elapsed());
             let mut cut = self.cut(page, cursor);
             // What is cut off is looked at again: what was set right of it by then would count as never having differed.
-            self.repair(&mut cut.page, &mut found).await?;
+            self.set_right(&mut cut.page, &mut found).await?;
             self.take_down(&mut books, side, number, cut, found).await?;
         }
         Ok(())
@@ -182,23 +182,30 @@ impl Verifier<'_> {
         Ok(())
     }
 
-    /// Sets right what differs, where that is wanted.
-    async fn repair(&self, page: &mut [Judged], found: &mut Found) -> Result<(), Error> {
-        if self.plan.job != (Job::Verify { repair: true }) {
-            return Ok(());
-        }
+    /// Sets right what differs, where that is wanted. What somebody has dropped by name, and isn't, is left as it is.
+    async fn set_right(&self, page: &mut [Judged], found: &mut Found) -> Result<(), Error> {
+        let is_wanted = self.plan.job == (Job::Verify { repair: true });
         for judged in page {
-            if let Verdict::Differs(difference) = &mut judged.verdict {
-                difference.repaired = repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
-            }
+            let difference = match &mut judged.verdict {
+                Verdict::Differs(difference) => {
+                    if is_wanted {
+                        difference.repaired =
+                            repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
+                    }
+                    difference
+                }
+                Verdict::NoImage(difference) => difference,
+                Verdict::Same | Verdict::Expired | Verdict::OfOthers | Verdict::LeftOut => continue,
+            };
+            difference.dropped = !difference.repaired && self.judge.is_dropped(difference);
         }
         Ok(())
     }
 
     /// As much of a page as one transaction can take down, and where it ends.
     fn cut(&self, mut page: Vec<Judged>, cursor: Option<serde_json::Value>) -> Cut {
-        let differs = |(_, judged): &(usize, &Judged)| matches!(judged.verdict, Verdict::Differs(_));
-        match page.iter().enumerate().filter(differs).nth(MOST_BESIDE - 1).map(|(place, _)| place + 1) {
+        let is_listed = |(_, judged): &(usize, &Judged)| judged.verdict.listed().is_some();
+        match page.iter().enumerate().filter(is_listed).nth(MOST_BESIDE - 1).map(|(place, _)| place + 1) {
             Some(end) if end < page.len() => {
                 page.truncate(end);
                 let cursor = page.last().map(|judged| crate::item::json::item_to_json(&judged.key));
@@ -224,9 +231,9 @@ impl Verifier<'_> {
             next.limits.extend(met.limits);
         }
         for judged in cut.page {
-            next.found.count(side, &judged);
-            if let Verdict::Differs(difference) = &judged.verdict {
-                beside.put(Entry::Difference(self.round, number, next.found.differences()), &**difference)?;
+            judged.add_to(&mut next.found, side);
+            if let Some(difference) = judged.verdict.listed() {
+                beside.put(Entry::Difference(self.round, number, next.found.listed()), difference)?;
             }
         }
         next.cursor = cut.cursor.or(next.cursor);
@@ -254,30 +261,19 @@ struct Cut {
     done: bool,
 }
 
-impl Found {
-    fn count(&mut self, side: Side, judged: &Judged) {
+impl Judged {
+    fn add_to(&self, found: &mut Found, side: Side) {
         match side {
-            Side::Source => self.source_items += 1,
-            Side::Target => self.target_items += 1,
+            Side::Source => found.source_items += 1,
+            Side::Target => found.target_items += 1,
         }
-        self.settled += u64::from(judged.settled);
-        match &judged.verdict {
+        found.settled += u64::from(self.settled);
+        match &self.verdict {
             Verdict::Same => {}
-            Verdict::Unmigratable => self.unmigratable += 1,
-            Verdict::Expired => self.expired += 1,
-            Verdict::OfOthers => self.of_others += 1,
-            Verdict::LeftOut => self.left_out += 1,
-            Verdict::Differs(difference) => {
-                let Difference { kind, repaired, .. } = &**difference;
-                let count = match kind {
-                    Sort::Missing => &mut self.missing,
-                    Sort::Different => &mut self.different,
-                    Sort::Extra => &mut self.extra,
-                    Sort::Unknown => &mut self.unknown,
-                };
-                *count += 1;
-                self.repaired += u64::from(*repaired);
-            }
+            Verdict::Expired => found.expired += 1,
+            Verdict::OfOthers => found.of_others += 1,
+            Verdict::LeftOut => found.left_out += 1,
+            Verdict::NoImage(difference) | Verdict::Differs(difference) => found.count(difference),
         }
     }
 }

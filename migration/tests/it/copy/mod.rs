@@ -3,6 +3,7 @@
 mod bulk;
 mod capture;
 mod cutover;
+mod dropped;
 mod dry_run;
 mod export;
 mod going_on;
