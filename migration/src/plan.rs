@@ -79,7 +79,7 @@ pub enum Scope {
 pub struct OfCopy {
     /// The copy's run.
     pub run: RunId,
-    /// Whether its changes are being carried.
+    /// Whether its changes are being carried, or will be when its bulk is over.
     pub changes: bool,
 }
 

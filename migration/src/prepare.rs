@@ -100,6 +100,7 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         (Some(target), Job::Verify { .. }) => check::check_compared(services, &plan, &table, target).await?,
         (None, _) | (_, Job::Count) => {}
     }
+    verify::check_repair(&services.ledger, &plan).await?;
     begin(&services.ledger, &plan).await?;
     verify::begin(services, &plan).await?;
     Allowance::of_run(services, &plan, &table).await?.put(&services.ledger, &plan.run).await?;

@@ -43,7 +43,7 @@ pub(crate) struct Reading {
 /// Begins it where it is meant to be, and follows it to its report.
 pub(crate) async fn begin(mut reading: Reading) -> Result<Ended, CliError> {
     reading.definition = bounded(reading.definition, &reading.args);
-    match engine(&reading)? {
+    match engine(&reading.definition, &reading.args)? {
         Chosen::Here(engine) => here(reading, engine).await,
         Chosen::Deployed(target) => on_a_stack(reading, target).await,
     }
@@ -70,7 +70,15 @@ enum Chosen {
     Deployed(Target),
 }
 
-fn engine(Reading { definition, args, .. }: &Reading) -> Result<Chosen, CliError> {
+/// The stack that tables would be read on, if on one.
+pub(crate) fn stack(definition: &Definition, args: &ReadingArgs) -> Result<Option<Target>, CliError> {
+    Ok(match engine(definition, args)? {
+        Chosen::Deployed(target) => Some(target),
+        Chosen::Here(_) => None,
+    })
+}
+
+fn engine(definition: &Definition, args: &ReadingArgs) -> Result<Chosen, CliError> {
     let migration = definition.migration.as_str();
     let refuse_database = || match &args.database {
         Some(_) => {
@@ -188,6 +196,7 @@ pub(crate) async fn begin_on(
 ) -> Result<Ended, CliError> {
     // Whoever may not read the ledger could not follow.
     plan::read(&deployed.ledger(), &plan.run).await?;
+    verify::check_repair(&deployed.ledger(), &plan).await?;
     let (input, prices) = (input(&plan)?, Prices::built_in()?);
     say_size(&plan, &prices);
     say_repairs(&plan);

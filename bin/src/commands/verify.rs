@@ -3,18 +3,20 @@
 
 use std::path::Path;
 
-use migration::cutover::{self, Phase};
+use migration::cutover;
 use migration::definition::{Definition, Target};
 use migration::plan::{self, Job as What, OfCopy, Plan, RunId};
 use migration::table::Table;
 use migration::{Ledger, verify};
 
-use crate::args::{RunArgs, VerifyArgs};
+use crate::args::{ReadingArgs, RunArgs, VerifyArgs};
 use crate::commands::migrate::{first_contact, read};
 use crate::commands::reading::{self, Reading, Tables};
 use crate::commands::which::{self, Which};
+use crate::engine::step_functions::Deployed;
 use crate::engine::{Clients, local, rehearsal};
 use crate::errors::{CliError, Ended};
+use crate::show;
 
 const MIGRATION: &str = "migration.yaml";
 
@@ -32,10 +34,10 @@ async fn of_tables(args: VerifyArgs) -> Result<Ended, CliError> {
         (None, Some(source), Some(_)) => Definition::identity("verify", source.clone()),
         _ => read(file.as_deref().unwrap_or(Path::new(MIGRATION)))?,
     };
-    if let Some(source) = args.source {
+    if let Some(source) = args.source.clone() {
         definition.source.table = source;
     }
-    match (&mut definition.target, args.target) {
+    match (&mut definition.target, args.target.clone()) {
         (Some(target), Some(table)) => target.table = table,
         (target, Some(table)) => *target = Some(Target::named(table)),
         (_, None) => {}
@@ -46,10 +48,22 @@ async fn of_tables(args: VerifyArgs) -> Result<Ended, CliError> {
             file.as_deref().unwrap_or(Path::new(MIGRATION)).display()
         )));
     }
+    if let Some(copy) = going_on(&definition, &args.reading).await? {
+        show::line(format_args!("run {copy} carries the one table to the other: they are compared as it does that"));
+        return of_run(&copy, VerifyArgs { source: None, target: None, ..args }).await;
+    }
     let verb = if args.repair { "compares and repairs" } else { "compares" };
     let job = What::Verify { repair: args.repair };
     let file = file.unwrap_or_else(|| MIGRATION.into());
     reading::begin(Reading { definition, file, job, verb, args: args.reading }).await
+}
+
+/// The copy that goes on between the two tables, where they would be compared on its stack: its `now` is that of its items, and what it
+/// carries is on its way meanwhile.
+async fn going_on(definition: &Definition, args: &ReadingArgs) -> Result<Option<RunId>, CliError> {
+    let stack = if definition.target.is_some() { reading::stack(definition, args)? } else { None };
+    let Some(stack) = stack else { return Ok(None) };
+    Ok(verify::going_on(&Deployed::open(&stack).await?.ledger(), definition).await?)
 }
 
 /// The tables of a run, where they are, as it carries them.
@@ -57,12 +71,12 @@ async fn of_run(run: &RunId, args: VerifyArgs) -> Result<Ended, CliError> {
     let named = RunArgs { run: run.to_string(), deployed: args.reading.deployed.clone() };
     match which::find_named(&named).await? {
         Which::Local { ledger, plan } => {
-            refuse_late_repairs(&ledger.ledger, &plan, &args).await?;
+            refuse_late(&ledger.ledger, &plan, &args).await?;
             let clients = which::connect(&plan, "compares").await?;
             here(&ledger.ledger, clients, *plan, false, args).await
         }
         Which::UnderWay { ledger, plan } => {
-            refuse_late_repairs(&ledger, &plan, &args).await?;
+            refuse_late(&ledger, &plan, &args).await?;
             let clients = rehearsal::reach(&plan.run).await?.ok_or_else(|| which::under_way(&plan.run))?;
             let changes = cutover::is_carried(&ledger, &plan.run).await?;
             here(&ledger, clients, *plan, changes, args).await
@@ -72,7 +86,7 @@ async fn of_run(run: &RunId, args: VerifyArgs) -> Result<Ended, CliError> {
             let copy = plan::read(&deployed.ledger(), &plan.run.forth()).await?;
             let copy = copy.as_ref().unwrap_or(&plan);
             deployed.check_same(copy)?;
-            refuse_late_repairs(&deployed.ledger(), &plan, &args).await?;
+            refuse_late(&deployed.ledger(), &plan, &args).await?;
             let clients = deployed.clients(copy).await;
             let clients = if plan.is_back() { clients.turned() } else { clients };
             let (source, target_table) = described(&clients, &plan).await?;
@@ -113,28 +127,12 @@ async fn described(clients: &Clients, plan: &Plan) -> Result<(Table, Option<Tabl
     Ok((source, target))
 }
 
-/// A target that the application writes to holds what the source never had: what a repair takes for differences.
-async fn refuse_late_repairs(books: &Ledger, plan: &Plan, args: &VerifyArgs) -> Result<(), CliError> {
-    let (run, cutover) = (&plan.run, cutover::read(books, &plan.run).await?);
-    let Some(cutover) = cutover.filter(|cutover| args.repair && cutover.phase >= Phase::EndingReplay) else {
-        return Ok(());
-    };
-    let target = plan.definition.target.as_ref().map(|target| target.table.to_string()).unwrap_or_default();
-    let why = match (cutover.phase, cutover.back) {
-        (Phase::GivenUp, _) => format!(
-            "run {run} was given up: {target} isn't kept in step, and may be in use by now; run the migration anew to carry \
-             the source once more"
-        ),
-        (_, Some(back)) => format!(
-            "run {run} is cut over: a repair would put the source's items over what the application writes to {target}; \
-             `run verify {back} --repair` sets the source right instead"
-        ),
-        (_, None) => format!(
-            "run {run} is cut over: a repair would put the source's items over what the application writes to {target}; \
-             `run verify {run}` compares the two tables without it"
-        ),
-    };
-    Err(CliError::usage(why))
+/// A target that the application has by now is compared, and not set right.
+async fn refuse_late(books: &Ledger, plan: &Plan, args: &VerifyArgs) -> Result<(), CliError> {
+    if args.repair {
+        verify::refuse_late(books, plan).await?;
+    }
+    Ok(())
 }
 
 /// A run that compared another's tables knows nothing of what carries their changes.

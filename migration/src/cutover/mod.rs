@@ -115,11 +115,11 @@ pub async fn read(ledger: &Ledger, run: &RunId) -> Result<Option<Cutover>, Error
     ledger.get(run, Entry::Cutover).await
 }
 
-/// Whether a run's changes are being carried to its target.
+/// Whether a run's changes are being carried to its target, or will be when its bulk is over.
 pub async fn is_carried(ledger: &Ledger, run: &RunId) -> Result<bool, Error> {
-    let course = crate::copy::books::course(ledger, run).await?;
+    let is_current = current::read(ledger).await?.is_some_and(|current| current.run == *run);
     let is_ending = read(ledger, run).await?.is_some_and(|cutover| cutover.phase >= Phase::EndingReplay);
-    Ok(course.replay.is_some() && !is_ending)
+    Ok(is_current && !is_ending)
 }
 
 /// Refuses to carry a copy on whose replay was ended: its source stands still, and what it says would be written over what the

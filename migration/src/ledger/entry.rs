@@ -35,6 +35,8 @@ pub enum Entry {
     Worker(u64),
     /// The copy that is going on, of no run of its own; [`Current`](crate::copy::current::Current).
     Current,
+    /// The run of the copy that has begun last, of none of its own either.
+    Latest,
     /// What a process has captured of a copy; [`Carried`](crate::copy::notes::Carried).
     Captured(u64),
     /// What it has applied.
@@ -103,6 +105,7 @@ impl Entry {
             Self::BulkOver => "bulk_over".into(),
             Self::Worker(number) => format!("{}{number:016x}", Self::WORKER_PREFIX),
             Self::Current => "current".into(),
+            Self::Latest => "latest".into(),
             Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),
             Self::Applied(process) => format!("{}{process:016x}", Self::APPLIED_PREFIX),
             Self::Change(group, event) => format!("{}{group:032x}#{event:032x}", Self::CHANGE_PREFIX),

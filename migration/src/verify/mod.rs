@@ -6,6 +6,7 @@
 //! before it counts. Then it is in the ledger by its keys and the names of its attributes, beside the checkpoint that counts
 //! it. Verifying goes on where it was broken off; what has been compared to its end is compared anew.
 
+mod beside;
 mod books;
 mod compare;
 mod forth;
@@ -15,6 +16,7 @@ mod judge;
 mod pass;
 mod repair;
 
+pub use beside::{check_repair, going_on, refuse_late};
 pub use books::{SoFar, Verified, differences, lend, note, so_far, verified};
 pub(crate) use books::{begin, conclude};
 pub use found::{Difference, Found, Sort, read_units};

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::books::{self, Checked, Round};
 use super::judge::{Judge, Side, Subject, Verdict};
-use super::{Found, repair};
+use super::{Found, beside, repair};
 use crate::error::Error;
 use crate::ledger::Entry;
 use crate::pace::Pace;
@@ -184,13 +184,14 @@ impl Verifier<'_> {
 
     /// Sets right what differs, where that is wanted. What somebody has dropped by name, and isn't, is left as it is.
     async fn set_right(&self, page: &mut [Judged], found: &mut Found) -> Result<(), Error> {
-        let is_wanted = self.plan.job == (Job::Verify { repair: true });
+        let differs = |judged: &Judged| matches!(judged.verdict, Verdict::Differs(_));
+        let is_wanted = self.plan.job == (Job::Verify { repair: true }) && page.iter().any(differs);
+        let by = if is_wanted { Some(beside::by(&self.services.ledger, self.plan).await?) } else { None };
         for judged in page {
             let difference = match &mut judged.verdict {
                 Verdict::Differs(difference) => {
-                    if is_wanted {
-                        difference.repaired =
-                            repair::repair(self.services, self.plan, &self.judge, difference, found).await?;
+                    if let Some(by) = &by {
+                        difference.repaired = repair::repair(self.services, by, &self.judge, difference, found).await?;
                     }
                     difference
                 }

@@ -1,9 +1,10 @@
-//! Sets right what differs. Where changes are being carried, nobody but replay writes to the target: a message asks it to bring
-//! the item in step, in its group, so that it is never beside another change of the same item (R14). Otherwise the target's
+//! Sets right what differs. Where changes are being carried, or will be, nobody but replay writes to the target: a message asks it
+//! to bring the item in step, in its group, so that it is never beside another change of the same item (R14). Otherwise the target's
 //! item is written here, on the conditions of every image.
 
 use serde_json::Value;
 
+use super::beside::By;
 use super::judge::{Judge, Side};
 use super::{Difference, Found, Sort};
 use crate::copy::Images;
@@ -13,13 +14,12 @@ use crate::copy::way::Way;
 use crate::error::Error;
 use crate::item::Item;
 use crate::item::json::item_from_json;
-use crate::plan::Plan;
 use crate::services::Services;
 
 /// Sets one difference right; tells whether it is, or will be when its message is applied. What nobody's image is stays.
 pub(super) async fn repair(
     services: &Services,
-    plan: &Plan,
+    by: &By,
     judge: &Judge<'_>,
     difference: &Difference,
     found: &mut Found,
@@ -28,8 +28,8 @@ pub(super) async fn repair(
     if difference.kind == Sort::Unknown {
         return Ok(false);
     }
-    if plan.carries_changes() {
-        refresh::send(services, plan.copy(), source_key, difference.target_key.as_ref()).await?;
+    if let By::Replay(copy) = by {
+        refresh::send(services, copy, source_key, difference.target_key.as_ref()).await?;
         return Ok(true);
     }
     let mut spent = Spent::default();

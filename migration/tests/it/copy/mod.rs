@@ -10,6 +10,7 @@ mod going_on;
 mod guards;
 mod letters;
 mod quiet;
+mod repairs;
 mod replay;
 mod way_back;
 mod whole;
@@ -172,6 +173,13 @@ impl Copy {
         let failures = answer["batchItemFailures"].as_array().unwrap().iter();
         failures.map(|failure| failure["itemIdentifier"].as_str().unwrap().parse().unwrap()).collect()
     }
+}
+
+/// The ids of the items that changes are of, in order.
+fn keys_of(changes: &[Value]) -> Vec<String> {
+    let mut keys: Vec<_> = changes.iter().map(|change| change["key"]["id"]["S"].as_str().unwrap().to_owned()).collect();
+    keys.sort_unstable();
+    keys
 }
 
 /// When the copies of these tests begin, in seconds since 1970.
