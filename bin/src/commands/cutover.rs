@@ -5,6 +5,7 @@ mod shell;
 
 use std::time::Duration;
 
+use indicatif::HumanCount;
 use jiff::Timestamp;
 use migration::Error;
 use migration::cutover::{self, Cutover, Options, Phase};
