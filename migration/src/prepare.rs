@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use crate::allowance::Allowance;
-use crate::copy::{Images, check, quiet};
+use crate::copy::{Images, check, current, earlier, quiet};
 use crate::cutover;
 use crate::definition::Target;
 use crate::error::{Error, Kind};
@@ -92,16 +92,23 @@ pub(crate) async fn prepare(services: &Services, plan: Plan) -> Result<Prepared,
         // Whether every image can tell its source's key, whoever has planned this.
         Images::new(&plan, &services.functions)?;
     }
-    match (&plan.definition.target, plan.job) {
+    let carried_to = match (&plan.definition.target, plan.job) {
         (Some(target), Job::Migrate) => {
             cutover::refuse_ended(&services.ledger, &plan.run).await?;
-            check::check(services, &plan, &table, target).await?;
+            current::refuse_another(&services.ledger, &plan.run).await?;
+            check::check(services, &plan, &table, target).await?
         }
-        (Some(target), Job::Verify { .. }) => check::check_compared(services, &plan, &table, target).await?,
-        (None, _) | (_, Job::Count) => {}
-    }
+        (Some(target), Job::Verify { .. }) => {
+            check::check_compared(services, &plan, &table, target).await?;
+            None
+        }
+        (None, _) | (_, Job::Count) => None,
+    };
     verify::check_repair(&services.ledger, &plan).await?;
     begin(&services.ledger, &plan).await?;
+    if let Some(target) = &carried_to {
+        earlier::note(services, &plan.run, target).await?;
+    }
     verify::begin(services, &plan).await?;
     Allowance::of_run(services, &plan, &table).await?.put(&services.ledger, &plan.run).await?;
     let children = match plan.scope {

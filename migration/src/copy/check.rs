@@ -1,15 +1,23 @@
 //! What has to hold of both tables before a copy begins. Every refusal comes before anything is written, and says what to do.
 
-use super::Origin;
+use super::earlier::{self, Earlier};
+use super::quiet;
 use super::table::{has_recovery, standing};
 use crate::definition::Target;
 use crate::error::{Error, Kind};
-use crate::plan::{Engine, Plan};
+use crate::ledger::Ledger;
+use crate::pace;
+use crate::plan::{Engine, Plan, RunId};
 use crate::services::Services;
 use crate::table::Table;
 
-/// Whether `plan` can be carried out between the two tables as they are.
-pub(crate) async fn check(services: &Services, plan: &Plan, source: &Table, target: &Target) -> Result<(), Error> {
+/// Whether `plan` can be carried out between the two tables as they are; gives the target, where it stands.
+pub(crate) async fn check(
+    services: &Services,
+    plan: &Plan,
+    source: &Table,
+    target: &Target,
+) -> Result<Option<Table>, Error> {
     let standing = standing(&services.target, target).await?;
     match &standing {
         Some(table) => stands(plan, source, table)?,
@@ -40,12 +48,10 @@ pub(crate) async fn check(services: &Services, plan: &Plan, source: &Table, targ
             source.name
         )));
     }
-    match standing {
-        Some(table) if plan.attempt == 1 && may_overwrite(plan, target, &table)? => {
-            expect_empty(services, &table).await
-        }
-        _ => Ok(()),
+    if let Some(table) = &standing {
+        refuse_what_others_have(services, plan, target, table).await?;
     }
+    Ok(standing)
 }
 
 /// The same before the two tables are compared: whoever compares a table with itself finds nothing, and a repair would write to
@@ -87,22 +93,46 @@ fn are_two(plan: &Plan, source: &Table, target: &Table) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether the bulk writes without looking. Where the target's key doesn't hold the source's it has to look anyway.
-fn may_overwrite(plan: &Plan, target: &Target, table: &Table) -> Result<bool, Error> {
-    let origin = Origin::of(&plan.definition, &plan.key, &table.key).map_err(Error::invalid)?;
-    Ok(target.carry.has_bulk() && !target.written_by_others && origin.is_in_key())
-}
-
-/// The bulk writes over what it finds: nothing of anybody else's may be there.
-async fn expect_empty(services: &Services, target: &Table) -> Result<(), Error> {
-    let scan = services.target.scan().table_name(&target.name).limit(1).consistent_read(true).send().await;
-    let page = scan.map_err(|error| Error::from_sdk("Scan", error))?;
-    if page.count == 0 {
+/// Refuses a target that holds what isn't this run's. A bulk puts back what was changed and deleted there since its source was
+/// like that, whatever it writes on condition of: before its first write nothing may be there, unless it is to leave all that as it
+/// is. Where the application has moved to, not even a change may come.
+async fn refuse_what_others_have(
+    services: &Services,
+    plan: &Plan,
+    target: &Target,
+    table: &Table,
+) -> Result<(), Error> {
+    let earlier = earlier::of(&services.ledger, &plan.run, table).await?;
+    let is_wanted_empty = matches!(earlier, Some(Earlier::CutOver(_)))
+        || target.carry.has_bulk() && !target.written_by_others && !has_begun(&services.ledger, &plan.run).await?;
+    if !is_wanted_empty || is_empty(services, table).await? {
         return Ok(());
     }
-    Err(Error::invalid(format!(
-        "expected table {} to be empty, found items; empty it, or say `written_by_others: true` below target: what stands there is then \
-         left as it is",
-        target.name
-    )))
+    let (table, source) = (&table.name, &plan.definition.source.table);
+    Err(Error::invalid(match earlier {
+        Some(Earlier::CutOver(run)) => format!(
+            "expected a table that no application was moved to, found {table}: run {run} was cut over to it, so that what stands there \
+             is the application's, and {source} is behind it; copy into another table, or, where nothing works on {table} any more, \
+             delete it first"
+        ),
+        Some(Earlier::Carried(run)) => format!(
+            "expected table {table} to be empty, found items, and that run {run} carries to it: `run status {run}` says how it stands; \
+             copy into another table, or, where nothing works on {table}, delete it first"
+        ),
+        None => format!(
+            "expected table {table} to be empty, found items; empty it, or say `written_by_others: true` below target: what stands \
+             there is then left as it is"
+        ),
+    }))
+}
+
+/// Whether the target may hold something of this run. Its plan alone says nothing: much may have been written there by others before
+/// the run is resumed.
+async fn has_begun(ledger: &Ledger, run: &RunId) -> Result<bool, Error> {
+    Ok(pace::may_have_written(ledger, run).await? || quiet::is_bulk_over(ledger, run).await?)
+}
+
+async fn is_empty(services: &Services, target: &Table) -> Result<bool, Error> {
+    let scan = services.target.scan().table_name(&target.name).limit(1).consistent_read(true).send().await;
+    Ok(scan.map_err(|error| Error::from_sdk("Scan", error))?.count == 0)
 }

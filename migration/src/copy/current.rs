@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::plan::RunId;
 
@@ -25,6 +25,24 @@ pub struct Current {
 /// The copy that is going on, if one is.
 pub async fn read(ledger: &Ledger) -> Result<Option<Current>, Error> {
     ledger.get(&holder(), Entry::Current).await
+}
+
+/// Refuses to begin beside the copy of another run.
+pub async fn refuse_another(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
+    match read(ledger).await? {
+        Some(current) if current.run != *run => Err(taken(Some(current))),
+        _ => Ok(()),
+    }
+}
+
+/// Why no copy can begin while that one goes on.
+pub(super) fn taken(by: Option<Current>) -> Error {
+    let Some(Current { run, .. }) = by else {
+        return Error::new(Kind::Busy, "another copy has ended just now");
+    };
+    Error::invalid(format!(
+        "expected no other copy to go on, found run {run}; cut it over with `run cutover {run}`, or end it with `run cutover {run} --abort`"
+    ))
 }
 
 /// Makes `current` the copy that is going on, where there is none or it is the same run's; tells whether it is now.

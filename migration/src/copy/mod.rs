@@ -12,6 +12,7 @@ pub mod change;
 pub(crate) mod check;
 pub mod current;
 pub mod dropped;
+pub(crate) mod earlier;
 pub(crate) mod expiry;
 mod image;
 mod insert;

@@ -141,7 +141,7 @@ pub(crate) async fn capture_on(services: &Services, run: &RunId) -> Result<Waiti
     let now = (services.clock)();
     let changes_from = (carry(&plan) == Carry::BulkAndChanges).then(|| now - BEFORE_BULK);
     if !current::take(&services.ledger, &Current { run: run.clone(), changes_from, expiries_until: None }).await? {
-        return Err(taken(current::read(&services.ledger).await?));
+        return Err(current::taken(current::read(&services.ledger).await?));
     }
     let Some(stream) = stream(services, run, &plan).await? else { return Ok(Waiting::seconds(LOOK_SECONDS)) };
     books::course(&services.ledger, run).await?.check_stream(&stream, &plan)?;
@@ -299,15 +299,6 @@ async fn counts(sqs: &Sqs, queue_url: &str) -> Result<[u64; 3], Error> {
         [Some(visible), Some(in_flight), Some(delayed)] => Ok([visible, in_flight, delayed]),
         _ => Err(Error::new(Kind::Refused, "expected the queue to say how many messages it has, found no number")),
     }
-}
-
-fn taken(by: Option<Current>) -> Error {
-    let Some(Current { run, .. }) = by else {
-        return Error::new(Kind::Busy, "another copy has ended just now");
-    };
-    Error::invalid(format!(
-        "expected no other copy to go on, found run {run}; cut it over with `run cutover {run}`, or end it with `run cutover {run} --abort`"
-    ))
 }
 
 fn carry(plan: &Plan) -> Carry {

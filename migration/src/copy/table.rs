@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::types::{
 
 use super::blueprint::{self, Blueprint, Source};
 use super::books;
+use super::earlier;
 use super::quiet::Waiting;
 use crate::definition::{KeySchema, Target};
 use crate::error::{Error, Kind};
@@ -35,11 +36,13 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
             table::shown(&table.key)
         ))),
         Some(table) if !table.is_active => Ok(Waiting::seconds(LOOK_SECONDS)),
-        Some(_) if books::course(&services.ledger, run).await?.target_made => {
-            finish(services, &plan, target).await?;
+        Some(table) => {
+            earlier::note(services, run, &table).await?;
+            if books::course(&services.ledger, run).await?.target_made {
+                finish(services, &plan, target).await?;
+            }
             Ok(Waiting::OVER)
         }
-        Some(_) => Ok(Waiting::OVER),
         None => {
             let Blueprint { create, expiry, not_copied } =
                 draw(&services.source, services.autoscaling.as_ref(), &plan, target, key).await?;

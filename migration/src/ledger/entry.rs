@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::plan::RunId;
+
 /// The entries of a run, by their sort keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
@@ -37,6 +39,9 @@ pub enum Entry {
     Current,
     /// The run of the copy that has begun last, of none of its own either.
     Latest,
+    /// A run that carries to a table, of no run of its own, by hashes of the table's ARN and of the run; see
+    /// [`earlier`](crate::copy::earlier).
+    Carrier(u128, u128),
     /// What a process has captured of a copy; [`Carried`](crate::copy::notes::Carried).
     Captured(u64),
     /// What it has applied.
@@ -78,6 +83,16 @@ impl Entry {
         Self::Dropped(half_hash(event))
     }
 
+    /// That of a run that carries to the table with this ARN.
+    pub(crate) fn carrier(arn: &str, run: &RunId) -> Self {
+        Self::Carrier(half_hash(arn), half_hash(&run.to_string()))
+    }
+
+    /// What the sort keys of the runs that carry to a table begin with.
+    pub(crate) fn carrier_prefix(arn: &str) -> String {
+        format!("carrier#{:032x}#", half_hash(arn))
+    }
+
     /// What the sort keys of a round's checkpoints begin with.
     pub(crate) fn checked_prefix(round: u32) -> String {
         format!("checked#{round:05}#")
@@ -106,6 +121,7 @@ impl Entry {
             Self::Worker(number) => format!("{}{number:016x}", Self::WORKER_PREFIX),
             Self::Current => "current".into(),
             Self::Latest => "latest".into(),
+            Self::Carrier(table, run) => format!("carrier#{table:032x}#{run:032x}"),
             Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),
             Self::Applied(process) => format!("{}{process:016x}", Self::APPLIED_PREFIX),
             Self::Change(group, event) => format!("{}{group:032x}#{event:032x}", Self::CHANGE_PREFIX),

@@ -79,6 +79,12 @@ pub(super) async fn take(
     }
 }
 
+/// Whether a worker of a run may have written to its table: none does without a lease.
+pub(crate) async fn may_have_written(ledger: &Ledger, run: &RunId) -> Result<bool, Error> {
+    let control = ledger.item(run, Entry::Control).await?;
+    Ok(control.is_some_and(|control| control.contains_key(Direction::Write.clock())))
+}
+
 struct Update {
     set: &'static str,
     value: f64,

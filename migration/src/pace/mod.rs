@@ -16,6 +16,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::ConsumedCapacity;
 use tokio::time::Instant;
 
+pub(crate) use lease::may_have_written;
 pub(crate) use pacer::Pacer;
 
 use self::restraint::Restraint;

@@ -174,9 +174,9 @@ async fn a_lost_answer_is_no_collision() {
 #[tokio::test]
 async fn a_place_that_an_item_has_left_is_taken() {
     let copy = Copy::new(vec![named("a", "same"), named("c", "left")], "name", BY_NAME).await;
+    let services = copy.begun(None).await;
     // Of an item that is gone, and of one that is elsewhere by now.
     copy.put(TARGET, json!({ "name": { "S": "same" }, "id": { "S": "gone" } })).await;
-    let services = copy.begun(None).await;
     copy.put(TARGET, json!({ "name": { "S": "left" }, "id": { "S": "a" } })).await;
     copy.work(&services).await.unwrap();
     let ids: Vec<_> = copy.target().await.iter().map(|item| item["id"]["S"].clone()).collect();
@@ -187,8 +187,8 @@ async fn a_place_that_an_item_has_left_is_taken() {
 #[tokio::test]
 async fn a_second_bulk_finds_everything_there() {
     let copy = Copy::new(vec![named("a", "one"), named("b", "two")], "name", BY_NAME).await;
-    copy.put(TARGET, json!({ "name": { "S": "one" }, "id": { "S": "a" } })).await;
     let services = copy.begun(None).await;
+    copy.put(TARGET, json!({ "name": { "S": "one" }, "id": { "S": "a" } })).await;
     copy.work(&services).await.unwrap();
     let counts = migration::summary::so_far(&copy.world.ledger, &copy.plan.run).await.unwrap().counts;
     assert_eq!((counts.written, counts.unchanged), (1, 1));
@@ -215,8 +215,8 @@ async fn beside_other_writers_the_bulk_only_creates() {
 async fn an_item_of_somebody_else_is_left_and_reported() {
     let copy = Copy::new(vec![named("a", "one")], "name", BY_NAME).await;
     let theirs = json!({ "name": { "S": "one" }, "note": { "S": "secret" } });
-    copy.put(TARGET, theirs.clone()).await;
     let services = copy.begun(None).await;
+    copy.put(TARGET, theirs.clone()).await;
     copy.work(&services).await.unwrap();
     assert_eq!(copy.target().await, [theirs]);
     let failed = failures::list(&copy.world.ledger, &copy.plan.run, 10).await.unwrap();

@@ -9,6 +9,7 @@ mod export;
 mod going_on;
 mod guards;
 mod letters;
+mod prepared;
 mod quiet;
 mod repairs;
 mod replay;

@@ -1,0 +1,106 @@
+//! What Prepare refuses: targets that hold what isn't the run's, and copies beside others.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use migration::copy::current;
+use migration::cutover;
+use migration::plan::Plan;
+use migration::summary::Status;
+use migration::{Error, Task};
+use serde_json::json;
+
+use super::cutover::{ONE_WAY, Person, in_step};
+use super::whole::{LINES, TARGET, World};
+
+/// Under the source's own key, where a bulk overwrites without looking.
+const BY_ID: &str = "target: { table: others, create: true, carry: bulk }\ntransform: [ { remove: { path: colour } } ]";
+
+async fn prepare(world: &World, plan: &Plan) -> Result<(), Error> {
+    Task::Prepare.run(&world.services, json!(plan), None).await.map(drop)
+}
+
+/// Why Prepare refuses that plan, before it is in the ledger.
+async fn refused(world: &World, plan: &Plan) -> String {
+    let error = prepare(world, plan).await.unwrap_err();
+    assert!(migration::plan::read(&world.services.ledger, &plan.run).await.unwrap().is_none(), "{error}");
+    error.to_string()
+}
+
+/// Somebody makes the target, and fills it.
+async fn filled(world: &World) {
+    let source = world.client.describe_table().table_name(super::whole::SOURCE).send().await.unwrap().table.unwrap();
+    let create = world.client.create_table().table_name(TARGET).set_key_schema(source.key_schema);
+    let id = source.attribute_definitions.unwrap().into_iter().filter(|attribute| attribute.attribute_name() == "id");
+    let create = create.set_attribute_definitions(Some(id.collect()));
+    create.billing_mode(aws_sdk_dynamodb::types::BillingMode::PayPerRequest).send().await.unwrap();
+    let put = world.client.put_item().table_name(TARGET).item("id", AttributeValue::S("1".into()));
+    put.item("theirs", AttributeValue::Bool(true)).send().await.unwrap();
+}
+
+/// Whichever attempt it is: nothing of this run stands there.
+#[tokio::test(start_paused = true)]
+async fn a_target_with_items_is_refused_until_the_run_has_written() {
+    let world = World::new(3).await;
+    let prepared = world.plan(BY_ID).await;
+    prepare(&world, &prepared).await.unwrap();
+    filled(&world).await;
+    let plan = world.plan(BY_ID).await;
+    insta::assert_snapshot!(refused(&world, &plan).await, @"expected table others to be empty, found items; empty it, or say `written_by_others: true` below target: what stands there is then left as it is");
+    let resumed = plan.resumed(2);
+    assert!(refused(&world, &resumed).await.contains("to be empty"));
+    // One whose plan was written when the table was still empty.
+    let late = prepare(&world, &prepared.resumed(2)).await.unwrap_err();
+    assert!(late.to_string().contains("to be empty"), "{late}");
+    assert!(world.items(TARGET).await[0]["theirs"].is_object());
+}
+
+/// What stands there is its own.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_has_written_is_resumed() {
+    for lines in [BY_ID, &LINES.replace("create: true", "create: true, carry: bulk")] {
+        let world = World::new(3).await;
+        let plan = world.plan(lines).await;
+        assert_eq!(world.run(&plan).await.status, Status::Succeeded);
+        prepare(&world, &plan.resumed(2)).await.unwrap();
+    }
+}
+
+/// Under another key too, where a bulk looks before it writes: what was deleted there would come back.
+#[tokio::test(start_paused = true)]
+async fn the_target_of_an_earlier_run_is_refused() {
+    let world = World::new(3).await;
+    let lines = LINES.replace("create: true", "create: true, carry: bulk");
+    let first = world.plan(&lines).await;
+    assert_eq!(world.run(&first).await.status, Status::Succeeded);
+    let said = refused(&world, &world.plan(&lines).await).await;
+    insta::assert_snapshot!(said.replace(&first.run.to_string(), "RUN"), @"expected table others to be empty, found items, and that run RUN carries to it: `run status RUN` says how it stands; copy into another table, or, where nothing works on others, delete it first");
+    let beside_others = lines.replace("create: true", "create: true, written_by_others: true");
+    prepare(&world, &world.plan(&beside_others).await).await.unwrap();
+    world.client.delete_table().table_name(TARGET).send().await.unwrap();
+    prepare(&world, &world.plan(&lines).await).await.unwrap();
+}
+
+/// The application's deletes and changes would be undone by a source that stands still.
+#[tokio::test(start_paused = true)]
+async fn the_table_that_was_cut_over_to_is_refused_to_every_copy() {
+    let (world, plan) = in_step(LINES).await;
+    cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
+    let said = refused(&world, &world.plan(LINES).await).await;
+    insta::assert_snapshot!(said.replace(&plan.run.to_string(), "RUN"), @"expected a table that no application was moved to, found others: run RUN was cut over to it, so that what stands there is the application's, and things is behind it; copy into another table, or, where nothing works on others any more, delete it first");
+    for more in ["carry: bulk", "carry: changes", "written_by_others: true"] {
+        let plan = world.plan(&LINES.replace("create: true", &format!("create: true, {more}"))).await;
+        assert!(refused(&world, &plan).await.contains("was cut over to it"), "{more}");
+    }
+    world.client.delete_table().table_name(TARGET).send().await.unwrap();
+    prepare(&world, &world.plan(LINES).await).await.unwrap();
+}
+
+/// Before it is said of the live target that it be emptied, and before anything is backed up or raised.
+#[tokio::test(start_paused = true)]
+async fn a_copy_beside_one_that_goes_on_is_refused_first() {
+    let (world, plan) = in_step(LINES).await;
+    let said = refused(&world, &world.plan(LINES).await).await;
+    insta::assert_snapshot!(said.replace(&plan.run.to_string(), "RUN"), @"expected no other copy to go on, found run RUN; cut it over with `run cutover RUN`, or end it with `run cutover RUN --abort`");
+    current::refuse_another(&world.services.ledger, &plan.run).await.unwrap();
+    cutover::give_up(&world.services, &plan.run).await.unwrap();
+    assert!(refused(&world, &world.plan(LINES).await).await.contains("and that run"));
+}
