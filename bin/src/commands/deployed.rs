@@ -4,6 +4,7 @@
 use indicatif::{HumanBytes, HumanCount};
 use jiff::Timestamp;
 use migration::capacity;
+use migration::copy::current;
 use migration::cost::Prices;
 use migration::definition::Definition;
 use migration::dry_run::dry_run;
@@ -64,7 +65,7 @@ pub(crate) async fn migrate(
         let sampled = Sampled { client: &clients.source, table: &table, target: &told };
         return dry::show(sampled, &plan, &functions, &prices, args.output).await;
     }
-    refuse_beside_another(&deployed).await?;
+    refuse_beside_another(&deployed, &plan).await?;
     // Whoever may not read the ledger could not follow.
     plan::read(&deployed.ledger(), &plan.run).await?;
     let input = input(&plan)?;
@@ -141,16 +142,21 @@ pub(crate) fn say_where(deployed: &Deployed, target: &Target, verb: &str) {
 }
 
 /// Two runs on one table would raise its capacity over each other, and the second would put back what the first has
-/// raised it to.
-pub(crate) async fn refuse_beside_another(deployed: &Deployed) -> Result<(), CliError> {
+/// raised it to. A copy that is in step goes on without an execution.
+pub(crate) async fn refuse_beside_another(deployed: &Deployed, plan: &Plan) -> Result<(), CliError> {
     let running = Some(aws_sdk_sfn::types::ExecutionStatus::Running);
-    let Some(other) = deployed.newest_executions(running, 1).await?.into_iter().next() else { return Ok(()) };
-    let (stack, run) = (&deployed.stack.name, RunId::of_execution(&other.name));
-    Err(CliError::usage(format!(
-        "run {run} is still under way on stack {stack}; `run watch {run}` follows it to its end, `run stop {run}` ends it \
-         in order: {}",
-        deployed.stack.machine.execution(&other.name).console()
-    )))
+    if let Some(other) = deployed.newest_executions(running, 1).await?.into_iter().next() {
+        let (stack, run) = (&deployed.stack.name, RunId::of_execution(&other.name));
+        return Err(CliError::usage(format!(
+            "run {run} is still under way on stack {stack}; `run watch {run}` follows it to its end, `run stop {run}` ends it \
+             in order: {}",
+            deployed.stack.machine.execution(&other.name).console()
+        )));
+    }
+    match plan.definition.target {
+        Some(_) => Ok(current::refuse_another(&deployed.ledger(), &plan.run).await?),
+        None => Ok(()),
+    }
 }
 
 async fn say_plan(

@@ -33,7 +33,7 @@ pub(crate) async fn resume(
         return Ok(Ended::Done);
     }
     deployed.check_same(&plan)?;
-    refuse_beside_another(&deployed).await?;
+    refuse_beside_another(&deployed, &plan).await?;
     raised::offer_at(&deployed, Some(&plan.run)).await?;
     let table = say_plan(&deployed, &plan, target, Scope::Segments).await?;
     let can_be_redriven = match &execution {
@@ -67,7 +67,7 @@ pub(crate) async fn retry(
 ) -> Result<Ended, CliError> {
     ended(&deployed, &plan).await?;
     again::check(&deployed.ledger(), &plan, &definition).await?;
-    refuse_beside_another(&deployed).await?;
+    refuse_beside_another(&deployed, &plan).await?;
     raised::offer_at(&deployed, Some(&plan.run)).await?;
     say_plan(&deployed, &plan, target, Scope::FailedItems).await?;
     if !is_wanted(yes)? {

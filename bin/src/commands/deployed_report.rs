@@ -64,6 +64,8 @@ fn notes(deployed: &Deployed, plan: &Plan, summary: &Summary, left: &Left) -> Ve
              `run restore {run}` does it by hand"
         ));
     }
-    notes.extend(to_go_on(summary, "mend the migration, deploy it"));
+    if left.is_prepared {
+        notes.extend(to_go_on(summary, "mend the migration, deploy it"));
+    }
     notes
 }

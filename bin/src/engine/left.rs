@@ -5,7 +5,7 @@ use migration::copy::books::{self, Course};
 use migration::copy::notes;
 use migration::cutover::Look;
 use migration::failures::{self, FailedItem};
-use migration::plan::RunId;
+use migration::plan::{self, RunId};
 use migration::prewarm::{self, Raised};
 use migration::summary::{self, Summary};
 use migration::table::Table;
@@ -20,6 +20,8 @@ pub(crate) type SeenCopy = Result<Box<Look>, String>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Left {
+    /// Whether any attempt has come so far that its plan was written: before that nothing is begun, and there is nothing to go on with.
+    pub(crate) is_prepared: bool,
     /// Nothing where the run ended before it could sum up.
     pub(crate) summary: Option<Summary>,
     pub(crate) failures: Vec<FailedItem>,
@@ -48,6 +50,7 @@ impl Left {
     /// Reads the ledger alone.
     pub(crate) async fn in_ledger(ledger: &Ledger, run: &RunId) -> Result<Self, Error> {
         Ok(Self {
+            is_prepared: plan::read(ledger, run).await?.is_some(),
             summary: summary::read(ledger, run).await?,
             failures: failures::list(ledger, run, LISTED_FAILURES).await?,
             differences: verify::differences(ledger, run, LISTED_FAILURES).await?,

@@ -1,11 +1,14 @@
 //! `run verify` of real tables: each is asked for where it is, and a table is never compared with itself.
 
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType as Type,
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType as Type,
 };
 use migration::copy::current::{self, Current};
 use migration::plan::RunId;
 use serde_json::{Value, json};
+
+use migration::copy::current::{self, Current};
+use migration::plan::RunId;
 
 use crate::fake_aws::{REGION, World};
 use crate::support::Folder;
@@ -135,6 +138,31 @@ async fn a_copy_is_planned_against_its_target() {
     let world = deployed_for(&COPY.replace("carry: bulk", other)).await;
     insta::assert_snapshot!("copy_into_another_key", world.run("--segments 2 --yes").await.shown());
     assert!(world.aws.executions().is_empty());
+}
+
+/// A copy that is in step has no execution that goes on: it is in the ledger alone.
+#[tokio::test]
+async fn a_copy_beside_another_is_refused_before_anything_is_asked() {
+    let world = deployed().await;
+    let run = RunId::named("tidy-movies-20261120T093000123Z");
+    let current = Current { run, changes_from: None, expiries_until: None };
+    assert!(current::take(&world.ledger(), &current).await.unwrap());
+    insta::assert_snapshot!("copy_beside_another", world.run("--segments 2").await.shown());
+    assert!(world.aws.executions().is_empty());
+}
+
+/// What it says can be done is done: the target is as it was until it is.
+#[tokio::test]
+async fn a_copy_that_was_not_prepared_is_not_to_be_gone_on_with() {
+    let world = deployed().await;
+    let theirs = world.client.put_item().table_name(TARGET).item("year", AttributeValue::N("1999".into()));
+    theirs.item("title", AttributeValue::S("theirs".into())).send().await.unwrap();
+    let ended = world.run("--segments 2 --yes").await;
+    insta::assert_snapshot!("copy_over_items", ended.shown());
+    let run = world.aws.executions().pop().unwrap();
+    let resumed = world.run(&format!("resume {run} --yes")).await;
+    assert!(resumed.stdout.contains(&format!("expected table {TARGET} to be empty")), "{}", resumed.shown());
+    assert_eq!(world.client.scan().table_name(TARGET).send().await.unwrap().count(), 1);
 }
 
 /// The stack of this test doesn't say what carries its copy: that stands for whatever can't be asked.
