@@ -40,6 +40,9 @@ pub struct Options {
     pub mapping_takes: Duration,
     /// How long an export takes. Default: no time.
     pub export_takes: Duration,
+    /// How long after CreateTable point-in-time recovery can be switched on. AWS: some moments, although the table is ACTIVE
+    /// before. Default: no time.
+    pub backups_take: Duration,
     /// How many files an export has. Default: one for each partition of the table.
     pub export_files: Option<usize>,
     /// How long it takes until a message that was sent is counted among those of its queue. AWS: up to a minute.
@@ -57,6 +60,7 @@ impl Default for Options {
             on_own_thread: false,
             mapping_takes: Duration::ZERO,
             export_takes: Duration::ZERO,
+            backups_take: Duration::ZERO,
             export_files: None,
             counts_lag: Duration::ZERO,
             opened_at: None,
@@ -92,6 +96,12 @@ impl Options {
     /// How long an export takes.
     pub fn export_takes(mut self, duration: Duration) -> Self {
         self.export_takes = duration;
+        self
+    }
+
+    /// How long after CreateTable point-in-time recovery can be switched on.
+    pub fn backups_take(mut self, duration: Duration) -> Self {
+        self.backups_take = duration;
         self
     }
 

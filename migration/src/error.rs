@@ -217,6 +217,7 @@ fn kind_of(code: &str, status: u16) -> Kind {
         | "LimitExceededException"
         | "TransactionConflictException"
         | "ConcurrentUpdateException"
+        | "ContinuousBackupsUnavailableException"
         | "ResourceConflictException" => Kind::Busy,
         "AccessDenied"
         | "AccessDeniedException"

@@ -40,6 +40,7 @@ pub(crate) fn update(engine: &mut Engine, body: &[u8]) -> Answer {
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Fault::validation(format!("RecoveryPeriodInDays must be between 1 and {MOST_DAYS}")));
     }
+    refuse_while_new(engine, &table_name)?;
     let enabled_at = engine.clock.epoch_seconds();
     let settings = &mut table(engine, &table_name)?.settings;
     settings.point_in_time_recovery = wanted.point_in_time_recovery_enabled.then(|| {
@@ -48,6 +49,16 @@ pub(crate) fn update(engine: &mut Engine, body: &[u8]) -> Answer {
     });
     engine.refresh(&table_name)?;
     answer_with("ContinuousBackupsDescription", description(engine, &table_name)?)
+}
+
+/// A table is ACTIVE before its backups can be had.
+fn refuse_while_new(engine: &Engine, name: &str) -> Answer<()> {
+    let Some(table) = engine.storage.get_table_metadata(name)? else { return Ok(()) };
+    if engine.clock.epoch_seconds() >= table.created_at as f64 + engine.options.backups_take.as_secs_f64() {
+        return Ok(());
+    }
+    let message = format!("Backups are being enabled for the table: {name}. Please retry later");
+    Err(Fault::service("ContinuousBackupsUnavailableException", message))
 }
 
 fn description(engine: &mut Engine, name: &str) -> Answer<Value> {

@@ -229,6 +229,19 @@ async fn point_in_time_recovery_is_switched_and_described() {
     assert_eq!(recovery.recovery_period_in_days(), Some(35));
 }
 
+/// A table is ACTIVE before its backups can be had.
+#[tokio::test(start_paused = true)]
+async fn the_recovery_of_a_new_table_is_switched_on_later() {
+    let (_embedded, client) = database(Options::default().backups_take(Duration::from_secs(20)));
+    on_demand(&client, "Items").await;
+    let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build().unwrap();
+    let update = client.update_continuous_backups().table_name("Items").point_in_time_recovery_specification(on);
+    let refused = update.clone().send().await.unwrap_err();
+    assert_eq!(refused.code(), Some("ContinuousBackupsUnavailableException"), "{refused:?}");
+    advance(Duration::from_secs(20)).await;
+    update.send().await.unwrap();
+}
+
 #[tokio::test]
 async fn everything_is_there_when_the_file_is_opened_again() {
     let folder = tempfile::tempdir().unwrap();

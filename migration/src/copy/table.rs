@@ -38,10 +38,10 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
         Some(table) if !table.is_active => Ok(Waiting::seconds(LOOK_SECONDS)),
         Some(table) => {
             earlier::note(services, run, &table).await?;
-            if books::course(&services.ledger, run).await?.target_made {
-                finish(services, &plan, target).await?;
+            match books::course(&services.ledger, run).await?.target_made {
+                true => finish(services, &plan, target).await,
+                false => Ok(Waiting::OVER),
             }
-            Ok(Waiting::OVER)
         }
         None => {
             let Blueprint { create, expiry, not_copied } =
@@ -169,14 +169,19 @@ pub(crate) async fn expiry(client: &Client, name: &str) -> Result<Option<String>
     Ok(described.time_to_live_description.filter(is_on).and_then(|it| it.attribute_name))
 }
 
-/// What can be switched on only once the table is there.
-async fn finish(services: &Services, plan: &Plan, target: &Target) -> Result<(), Error> {
+/// What can be switched on only once the table is there. Recovery can't be at once: for some moments after a table is ACTIVE its
+/// backups "are being enabled".
+async fn finish(services: &Services, plan: &Plan, target: &Target) -> Result<Waiting, Error> {
     if !has_recovery(&services.source, plan.definition.source.table.as_str()).await? {
-        return Ok(());
+        return Ok(Waiting::OVER);
     }
     let wanted = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build();
     let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
     let update = services.target.update_continuous_backups().table_name(target.table.as_str());
     let update = update.point_in_time_recovery_specification(wanted);
-    update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateContinuousBackups", error))
+    match update.send().await.map_err(|error| Error::from_sdk("UpdateContinuousBackups", error)) {
+        Ok(_) => Ok(Waiting::OVER),
+        Err(error) if error.kind() == Kind::Busy => Ok(Waiting::seconds(LOOK_SECONDS)),
+        Err(error) => Err(error),
+    }
 }

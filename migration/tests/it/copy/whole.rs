@@ -7,9 +7,9 @@ use std::time::Duration;
 use asl::interpret::MemoryObjects;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, StreamSpecification, StreamViewType, Tag, TimeToLiveSpecification,
-    WarmThroughput,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType,
+    PointInTimeRecoverySpecification, PointInTimeRecoveryStatus, Projection, ProjectionType, ScalarAttributeType,
+    StreamSpecification, StreamViewType, Tag, TimeToLiveSpecification, WarmThroughput,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 use embedded::{Embedded, Function, FunctionError, Options};
@@ -27,6 +27,9 @@ use tokio::time::{Instant, sleep};
 
 pub(super) const SOURCE: &str = "things";
 pub(super) const TARGET: &str = "others";
+
+/// How long recovery can't be switched on after a table is ACTIVE.
+const BACKUPS_TAKE: Duration = Duration::from_secs(60);
 
 /// Rename and set, into a table with another key.
 pub(super) const LINES: &str = "target: { table: others, create: true, key: { partition: { name: title, type: S } } }\n\
@@ -50,7 +53,7 @@ fn string(name: &str) -> AttributeDefinition {
 impl World {
     /// The source with `items` items, and nothing else.
     pub(super) async fn new(items: usize) -> Self {
-        let options = Options::default().enforce_capacity(false).on_own_thread(true);
+        let options = Options::default().enforce_capacity(false).on_own_thread(true).backups_take(BACKUPS_TAKE);
         let aws = Embedded::temporary(options).unwrap();
         clock();
         let client = Client::from_conf(migration::client_config(aws.client_builder()).build());
@@ -251,6 +254,21 @@ async fn the_target_is_created_from_the_source() {
         assert_eq!(expiry().await.as_deref(), Some("gone"));
     }
     assert_eq!(course.not_copied, ["the index by_name: the transform takes its key attribute name away"]);
+}
+
+/// A table is ACTIVE for some moments before its recovery can be switched on.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_created_can_be_recovered_as_its_source() {
+    let world = World::new(2).await;
+    sleep(BACKUPS_TAKE).await;
+    let on = PointInTimeRecoverySpecification::builder().point_in_time_recovery_enabled(true).build().unwrap();
+    let update = world.client.update_continuous_backups().table_name(SOURCE);
+    update.point_in_time_recovery_specification(on).send().await.unwrap();
+    let summary = world.run(&world.plan(LINES).await).await;
+    assert_eq!((summary.status, &summary.failure), (Status::Succeeded, &None));
+    let described = world.client.describe_continuous_backups().table_name(TARGET).send().await.unwrap();
+    let recovery = described.continuous_backups_description.unwrap().point_in_time_recovery_description.unwrap();
+    assert_eq!(recovery.point_in_time_recovery_status(), Some(&PointInTimeRecoveryStatus::Enabled));
 }
 
 /// What is warm by use, or was paid for, stays the source's.
