@@ -37,7 +37,7 @@ pub(crate) async fn start(services: &Services, run: &RunId) -> Result<Backup, Er
     // Not tried again here: a lost answer would leave a second backup, which costs money.
     let create =
         services.source.create_backup().table_name(plan.definition.source.table.as_str()).backup_name(run.to_string());
-    let output = create.send().await.map_err(|error| Error::from_sdk("CreateBackup", error))?;
+    let output = create.send().await.map_err(|error| Error::from_control_plane("CreateBackup", error))?;
     let details =
         output.backup_details.ok_or_else(|| Error::new(Kind::Refused, "CreateBackup answered without one"))?;
     let backup = Backup { arn: details.backup_arn };
@@ -59,7 +59,7 @@ pub(crate) async fn check(services: &Services, begun: &Begun) -> Result<Ready, E
 async fn status(services: &Services, arn: &str) -> Result<Option<BackupStatus>, Error> {
     let described = patiently(&Meter::default(), async || {
         let describe = services.source.describe_backup().backup_arn(arn);
-        describe.send().await.map_err(|error| Error::from_sdk("DescribeBackup", error))
+        describe.send().await.map_err(|error| Error::from_control_plane("DescribeBackup", error))
     })
     .await;
     match described {

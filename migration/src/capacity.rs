@@ -107,7 +107,7 @@ pub(crate) async fn warm(client: &Client, name: &str, asked: Prewarm) -> Result<
             return Err(Error::new(Kind::Busy, format!("table {name} or one of its indexes is not ACTIVE")));
         }
         let update = warming(client.update_table().table_name(name), &table.warm, &wanted)?;
-        update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateTable", error))
+        update.send().await.map(drop).map_err(|error| Error::from_control_plane("UpdateTable", error))
     })
     .await
 }
@@ -144,7 +144,7 @@ pub(crate) async fn set(client: &Client, name: &str, wanted: &Capacity) -> Resul
         let Some(update) = change(client.update_table().table_name(name), &table.capacity, wanted)? else {
             return Ok(());
         };
-        update.send().await.map(drop).map_err(|error| Error::from_sdk("UpdateTable", error))
+        update.send().await.map(drop).map_err(|error| Error::from_control_plane("UpdateTable", error))
     })
     .await
 }

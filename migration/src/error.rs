@@ -130,7 +130,8 @@ impl Error {
         Self::from_answer(operation, error, detail_of)
     }
 
-    /// The same of a service that never sees an item: its messages are kept whole.
+    /// The same of a call that carries no item: what its service says is kept whole. Of a table that can't be made, or changed, the
+    /// code alone says nothing.
     pub fn from_control_plane<E>(operation: &str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,

@@ -78,7 +78,7 @@ impl Ledger {
         match created {
             Ok(_) => Ok(ledger),
             Err(SdkError::ServiceError(error)) if error.err().is_resource_in_use_exception() => Ok(ledger),
-            Err(error) => Err(Error::from_sdk("CreateTable", error)),
+            Err(error) => Err(Error::from_control_plane("CreateTable", error)),
         }
     }
 

@@ -156,7 +156,7 @@ pub(crate) async fn description(client: &Client, name: &str) -> Result<TableDesc
     let output = patiently(&Meter::default(), async || {
         let describe = client.describe_table().table_name(name);
         describe.send().await.map_err(|error| {
-            let error = Error::from_sdk("DescribeTable", error);
+            let error = Error::from_control_plane("DescribeTable", error);
             if error.kind() == Kind::NotFound {
                 return Error::new(
                     Kind::NotFound,

@@ -175,7 +175,7 @@ async fn stream(services: &Services, run: &RunId, plan: &Plan) -> Result<Option<
     let stream = stream.stream_view_type(StreamViewType::NewAndOldImages).build();
     let stream = stream.map_err(|error| Error::invalid(error.to_string()))?;
     let update = services.source_of(plan).update_table().table_name(&table.name).stream_specification(stream);
-    update.send().await.map_err(|error| Error::from_sdk("UpdateTable", error))?;
+    update.send().await.map_err(|error| Error::from_control_plane("UpdateTable", error))?;
     Ok(None)
 }
 

@@ -53,7 +53,10 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
                 course.expiry.clone_from(&expiry);
             })
             .await?;
-            create.send_with(&services.target).await.map_err(|error| Error::from_sdk("CreateTable", error))?;
+            create
+                .send_with(&services.target)
+                .await
+                .map_err(|error| Error::from_control_plane("CreateTable", error))?;
             Ok(Waiting::seconds(LOOK_SECONDS))
         }
     }
@@ -109,7 +112,7 @@ async fn source(client: &Client, scaled_by: Option<&Autoscaling>, name: &str) ->
 pub(crate) async fn has_recovery(client: &Client, name: &str) -> Result<bool, Error> {
     let described = patiently(&Meter::default(), async || {
         let describe = client.describe_continuous_backups().table_name(name).send().await;
-        describe.map_err(|error| Error::from_sdk("DescribeContinuousBackups", error))
+        describe.map_err(|error| Error::from_control_plane("DescribeContinuousBackups", error))
     })
     .await?;
     let recovery = described.continuous_backups_description.and_then(|it| it.point_in_time_recovery_description);
@@ -121,7 +124,7 @@ async fn tags(client: &Client, arn: &str) -> Result<Vec<aws_sdk_dynamodb::types:
     loop {
         let page = patiently(&Meter::default(), async || {
             let list = client.list_tags_of_resource().resource_arn(arn).set_next_token(next.clone()).send().await;
-            list.map_err(|error| Error::from_sdk("ListTagsOfResource", error))
+            list.map_err(|error| Error::from_control_plane("ListTagsOfResource", error))
         })
         .await?;
         tags.extend(page.tags.unwrap_or_default());
@@ -144,7 +147,7 @@ pub async fn let_expire(services: &Services, run: &RunId) -> Result<Option<Strin
     let wanted = TimeToLiveSpecification::builder().enabled(true).attribute_name(&attribute).build();
     let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
     let update = client.update_time_to_live().table_name(name).time_to_live_specification(wanted);
-    update.send().await.map_err(|error| Error::from_sdk("UpdateTimeToLive", error))?;
+    update.send().await.map_err(|error| Error::from_control_plane("UpdateTimeToLive", error))?;
     Ok(Some(attribute))
 }
 
@@ -160,7 +163,7 @@ pub(crate) async fn expiry_after(services: &Services, plan: &Plan) -> Result<Opt
 pub(crate) async fn expiry(client: &Client, name: &str) -> Result<Option<String>, Error> {
     let described = patiently(&Meter::default(), async || {
         let describe = client.describe_time_to_live().table_name(name).send().await;
-        describe.map_err(|error| Error::from_sdk("DescribeTimeToLive", error))
+        describe.map_err(|error| Error::from_control_plane("DescribeTimeToLive", error))
     })
     .await?;
     let is_on = |it: &TimeToLiveDescription| {
@@ -179,7 +182,7 @@ async fn finish(services: &Services, plan: &Plan, target: &Target) -> Result<Wai
     let wanted = wanted.map_err(|error| Error::invalid(error.to_string()))?;
     let update = services.target.update_continuous_backups().table_name(target.table.as_str());
     let update = update.point_in_time_recovery_specification(wanted);
-    match update.send().await.map_err(|error| Error::from_sdk("UpdateContinuousBackups", error)) {
+    match update.send().await.map_err(|error| Error::from_control_plane("UpdateContinuousBackups", error)) {
         Ok(_) => Ok(Waiting::OVER),
         Err(error) if error.kind() == Kind::Busy => Ok(Waiting::seconds(LOOK_SECONDS)),
         Err(error) => Err(error),

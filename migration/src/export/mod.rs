@@ -170,7 +170,7 @@ async fn begin(services: &Services, plan: &Plan, number: u32) -> Result<Export, 
     let table = plan.definition.source.table.as_str();
     let described = patiently(&Meter::default(), async || {
         let describe = services.source.describe_table().table_name(table);
-        describe.send().await.map_err(|error| Error::from_sdk("DescribeTable", error))
+        describe.send().await.map_err(|error| Error::from_control_plane("DescribeTable", error))
     })
     .await?;
     let table_arn = described.table.and_then(|table| table.table_arn);

@@ -1,15 +1,22 @@
-//! What Prepare refuses: targets that hold what isn't the run's, and copies beside others.
+//! What Prepare refuses: targets that hold what isn't the run's, and copies beside others; and what else is said before a copy begins.
 
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::types::AttributeValue;
 use migration::copy::current;
 use migration::cutover;
 use migration::plan::Plan;
 use migration::summary::Status;
-use migration::{Error, Task};
+use migration::transform::Functions;
+use migration::{Error, Services, Task};
 use serde_json::json;
 
 use super::cutover::{ONE_WAY, Person, in_step};
-use super::whole::{LINES, TARGET, World};
+use super::whole::{LINES, TARGET, World, clock};
+use crate::tap::{Answer, Forward, Request, Tap, tapped};
 
 /// Under the source's own key, where a bulk overwrites without looking.
 const BY_ID: &str = "target: { table: others, create: true, carry: bulk }\ntransform: [ { remove: { path: colour } } ]";
@@ -103,4 +110,34 @@ async fn a_copy_beside_one_that_goes_on_is_refused_first() {
     current::refuse_another(&world.services.ledger, &plan.run).await.unwrap();
     cutover::give_up(&world.services, &plan.run).await.unwrap();
     assert!(refused(&world, &world.plan(LINES).await).await.contains("and that run"));
+}
+
+/// Refuses to make a table.
+struct NoTables;
+
+#[async_trait]
+impl Tap for NoTables {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        if request.operation != "CreateTable" {
+            return forward.await;
+        }
+        let message = "KMS key is not in the enabled state";
+        let body = json!({ "__type": "com.amazon.coral.validate#ValidationException", "message": message });
+        Ok(HttpResponse::new(400.try_into().unwrap(), body.to_string().into()))
+    }
+}
+
+/// No item is in it: what is the matter with the table is said in AWS's words.
+#[tokio::test(start_paused = true)]
+async fn why_a_target_can_not_be_made_is_said() {
+    let world = World::new(2).await;
+    let mut services =
+        Services::new(world.client.clone(), None, world.services.ledger.clone(), Functions::new(), clock);
+    let config = migration::client_config(world.aws.client_builder());
+    let config = config.http_client(tapped(world.aws.http_client(), Arc::new(NoTables)));
+    services.target = Client::from_conf(config.build());
+    let plan = world.plan(LINES).await;
+    Task::Prepare.run(&services, json!(plan), None).await.unwrap();
+    let refused = Task::MakeTarget.run(&services, json!({ "run": plan.run }), None).await.unwrap_err();
+    insta::assert_snapshot!(refused, @"CreateTable: KMS key is not in the enabled state (ValidationException)");
 }
