@@ -197,25 +197,16 @@ impl Plan {
     }
 
     /// The plan of a further attempt, which takes up the failed items with a migration that has been mended. Only what
-    /// the migration does to an item may differ.
+    /// the migration does to an item may differ: what was read so far was read from there, and went there.
     pub fn retried(self, definition: Definition, attempt: u32) -> Result<Self, Error> {
         let was = &self.definition;
-        let differs = |what: &str| {
-            Err(Error::invalid(format!(
-                "expected the {what} of run {}, found another; run the migration anew",
+        if let Some(what) = difference(&definition, was) {
+            return Err(Error::invalid(format!(
+                "expected the {what} of run {}, found another; say it as it was, or run the migration anew",
                 self.run
-            )))
-        };
-        if definition.migration != was.migration {
-            return differs("migration");
-        }
-        if definition.source.table != was.source.table {
-            return differs("table");
+            )));
         }
         let definition = Definition { segments: was.segments, prewarm: was.prewarm, budget: was.budget, ..definition };
-        if definition.target.as_ref().map(|target| &target.table) != was.target.as_ref().map(|target| &target.table) {
-            return differs("target");
-        }
         let checked = match &self.target_key {
             Some(target) => definition.check_keys(&self.key, target),
             None => definition.check_key(&self.key),
@@ -313,6 +304,17 @@ impl Plan {
     /// How the children share the segments.
     pub(crate) fn segments(&self) -> Parts {
         Parts { number: self.definition.segments.get(), children: self.children }
+    }
+}
+
+/// What a mended migration has otherwise that a run of the one before can't go on with.
+fn difference(mended: &Definition, was: &Definition) -> Option<&'static str> {
+    match (&mended.target, &was.target) {
+        _ if mended.migration != was.migration => Some("migration"),
+        _ if mended.source.table != was.source.table => Some("table"),
+        (None, None) => None,
+        (Some(target), Some(was)) => target.difference(was),
+        _ => Some("target"),
     }
 }
 

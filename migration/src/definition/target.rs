@@ -60,6 +60,24 @@ impl Target {
 }
 
 impl Target {
+    /// What of it another one has otherwise: where a copy goes, and how. The steps that lead back are of no concern before the
+    /// cut-over, and may be mended.
+    pub fn difference(&self, other: &Self) -> Option<&'static str> {
+        let Self { table, key, create, region, role, origin, written_by_others, carry, bulk, reverse: _ } = self;
+        let same = [
+            (*table == other.table, "target.table"),
+            (*key == other.key, "target.key"),
+            (*create == other.create, "target.create"),
+            (*region == other.region, "target.region"),
+            (*role == other.role, "target.role"),
+            (*origin == other.origin, "target.origin"),
+            (*written_by_others == other.written_by_others, "target.written_by_others"),
+            (*carry == other.carry, "target.carry"),
+            (*bulk == other.bulk, "target.bulk"),
+        ];
+        same.into_iter().find(|(is_same, _)| !is_same).map(|(_, what)| what)
+    }
+
     /// Whether it stands in another region or account than the source.
     pub fn is_elsewhere(&self) -> bool {
         self.region.is_some() || self.role.is_some()

@@ -82,6 +82,6 @@ async fn another_table_is_another_run() {
     let error = plan.clone().retried(other, 2).unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("expected the table of run {}, found another; run the migration anew", plan.run)
+        format!("expected the table of run {}, found another; say it as it was, or run the migration anew", plan.run)
     );
 }

@@ -1,4 +1,4 @@
-//! What Prepare refuses: targets that hold what isn't the run's, and copies beside others; and what else is said before a copy begins.
+//! What Prepare refuses: targets that hold what isn't the run's, copies beside others, and retries of what is another migration.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use aws_sdk_dynamodb::config::http::HttpResponse;
 use aws_sdk_dynamodb::types::AttributeValue;
 use migration::copy::current;
 use migration::cutover;
+use migration::definition::{BulkSource, Carry, Target};
 use migration::plan::Plan;
 use migration::summary::Status;
 use migration::transform::Functions;
@@ -140,4 +141,38 @@ async fn why_a_target_can_not_be_made_is_said() {
     Task::Prepare.run(&services, json!(plan), None).await.unwrap();
     let refused = Task::MakeTarget.run(&services, json!({ "run": plan.run }), None).await.unwrap_err();
     insta::assert_snapshot!(refused, @"CreateTable: KMS key is not in the enabled state (ValidationException)");
+}
+
+/// What was read so far was read from there, and went there.
+#[tokio::test(start_paused = true)]
+async fn a_retry_changes_nothing_of_its_target_but_the_way_back() {
+    let plan = World::new(2).await.plan(LINES).await;
+    let retried = |change: fn(&mut Target)| {
+        let mut mended = plan.definition.clone();
+        change(mended.target.as_mut().unwrap());
+        plan.clone().retried(mended, 2).map(|retried| retried.attempt)
+    };
+    let changes: [(&str, fn(&mut Target)); 9] = [
+        ("table", |target| target.table = "another".parse().unwrap()),
+        ("key", |target| target.key = None),
+        ("create", |target| target.create = false),
+        ("region", |target| target.region = Some("eu-north-1".into())),
+        ("role", |target| target.role = Some("arn:aws:iam::111122223333:role/other".into())),
+        ("origin", |target| target.origin = Some("from".into())),
+        ("written_by_others", |target| target.written_by_others = true),
+        ("carry", |target| target.carry = Carry::Bulk),
+        ("bulk", |target| target.bulk = BulkSource::Scan),
+    ];
+    for (what, change) in changes {
+        let refused = retried(change).unwrap_err().to_string();
+        assert!(
+            refused.starts_with(&format!("expected the target.{what} of run {}, found another", plan.run)),
+            "{refused}"
+        );
+    }
+    assert_eq!(retried(|target| target.reverse = Some(Vec::new())).unwrap(), 2);
+    let mut in_place = plan.definition.clone();
+    in_place.target = None;
+    let refused = plan.clone().retried(in_place, 2).unwrap_err().to_string();
+    assert!(refused.starts_with("expected the target of run"), "{refused}");
 }
