@@ -64,9 +64,13 @@ enum Expected<'k> {
 }
 
 enum Tried {
-    Done { was_there: bool },
+    Done {
+        was_there: bool,
+    },
     Conflict(Option<Item>),
     Refused(Failure),
+    /// It may pass, but what was judged may not hold then.
+    SetBack(Error),
 }
 
 enum Judged {
@@ -79,15 +83,21 @@ impl Tables<'_> {
     pub(crate) async fn put(&self, source_key: &Item, image: &Item, spent: &mut Spent) -> Result<Placed, Error> {
         let place = self.images.target_key_of(image);
         let ours = || if self.only_creates { Expected::Nothing } else { Expected::NothingOrOurs(source_key) };
-        let mut expected = ours();
+        let (mut expected, mut patience, lost) = (ours(), self.way.patience(Direction::Write), AtomicBool::new(false));
         while spent.conflicts < MAX_CONFLICTS {
-            let found = match self.try_put(image, &expected, spent).await? {
+            let found = match self.try_put(image, &expected, &lost, spent).await? {
                 Tried::Done { was_there: false } => return Ok(Placed::Written),
                 Tried::Done { was_there: true } => return Ok(Placed::Unchanged),
                 Tried::Refused(failure) => return Ok(Placed::Refused(failure)),
-                Tried::Conflict(found) => found,
+                Tried::Conflict(found) => {
+                    spent.conflicts += 1;
+                    found
+                }
+                Tried::SetBack(error) => {
+                    self.way.wait(&mut patience, error).await?;
+                    None
+                }
             };
-            spent.conflicts += 1;
             let found = match found {
                 Some(found) => Some(found),
                 // Nothing is there, or this implementation of DynamoDB doesn't tell.
@@ -194,11 +204,17 @@ impl Tables<'_> {
         item.and_then(|item| self.images.place_of(item)).is_some_and(|its| same_key(&its, place))
     }
 
-    async fn try_put(&self, image: &Item, expected: &Expected<'_>, spent: &mut Spent) -> Result<Tried, Error> {
+    /// Puts an image where what is expected stands; `lost` is set where an answer was lost.
+    async fn try_put(
+        &self,
+        image: &Item,
+        expected: &Expected<'_>,
+        lost: &AtomicBool,
+        spent: &mut Spent,
+    ) -> Result<Tried, Error> {
         let Ours { expression, names, values } = self.condition(expected);
         let (client, table) = self.target;
         let units = write_units(item_bytes(image)) as f64;
-        let lost = AtomicBool::new(false);
         let attempt = async || {
             let put = client.put_item().table_name(table).set_item(Some(image.clone()));
             let put = put
@@ -222,18 +238,27 @@ impl Tables<'_> {
                 }
             }
         };
-        let (report, answer) = match self.way.send(Direction::Write, units, attempt, |_| None).await {
-            Err(error) if error.kind() == Kind::Refused => {
+        let sent = match expected {
+            Expected::Nothing | Expected::NothingOrOurs(_) => {
+                self.way.send(Direction::Write, units, attempt, |_| None).await
+            }
+            // That the other item has left the place was read of the source just now. It may come back, and its image stand there
+            // again: through the stream and the queue that takes longer than a request, but not longer than patience.
+            Expected::ImageOf(_) => Box::pin(self.way.once(Direction::Write, units, attempt, |_| None)).await,
+        };
+        let (report, answer) = match (sent, expected) {
+            (Err(error), _) if error.kind() == Kind::Refused => {
                 return Ok(Tried::Refused(Failure::new(error.to_string())));
             }
-            answer => answer?,
+            (Err(error), Expected::ImageOf(_)) if error.kind().is_transient() => return Ok(Tried::SetBack(error)),
+            (answer, _) => answer?,
         };
         let consumed = self.way.wrote(units, report.as_slice());
         spent.write_units += if report.is_some() { consumed } else { units };
         Ok(match answer {
             // By ourselves, if an answer was lost.
             Ok(old) => {
-                let was_there = old.is_some_and(|old| same_item(&old, image)) && !lost.into_inner();
+                let was_there = old.is_some_and(|old| same_item(&old, image)) && !lost.load(Ordering::Relaxed);
                 Tried::Done { was_there }
             }
             Err(found) => Tried::Conflict(found),

@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::error::{Error, Kind};
 use crate::pace::{Direction, Pace};
-use crate::patience::{Meter, patiently};
+use crate::patience::{Meter, Patience, patiently};
 
 /// Before its caller's time is up, a replay begins nothing more: an answer takes milliseconds, and what isn't
 /// acknowledged comes again.
@@ -46,6 +46,41 @@ impl Way<'_> {
                 Err(error) if error.kind().is_transient() && deadline.is_some() => {}
                 answer => return answer,
             }
+        }
+    }
+
+    /// Sends a request once: what made it right may not hold any more when it could be sent again.
+    pub(crate) async fn once<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        direction: Direction,
+        units: f64,
+        attempt: impl Fn() -> F,
+        took: impl Fn(&T) -> Option<f64>,
+    ) -> Result<T, Error> {
+        match self {
+            Self::Paced(pace) => pace.once(direction, units, attempt, took).await,
+            Self::Patient { deadline, .. } => {
+                is_time_left(*deadline)?;
+                before(*deadline, attempt()).await
+            }
+        }
+    }
+
+    /// Patience with requests that are sent once.
+    pub(crate) fn patience(&self, direction: Direction) -> Patience<'_> {
+        Patience::new(match self {
+            Self::Paced(pace) => pace.meter(direction),
+            Self::Patient { meter, .. } => meter,
+        })
+    }
+
+    /// Waits until what such a request has come to may have passed; gives the error back where it doesn't pass, or there is no time
+    /// left for it.
+    pub(crate) async fn wait(&self, patience: &mut Patience<'_>, error: Error) -> Result<(), Error> {
+        match self {
+            Self::Paced(_) => patience.wait(error, false).await,
+            // As long as there is time, however often: as for what is sent until it is answered.
+            Self::Patient { deadline, .. } => before(*deadline, patience.wait(error, deadline.is_some())).await,
         }
     }
 

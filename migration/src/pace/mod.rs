@@ -94,13 +94,21 @@ impl<'p> Pace<'p> {
         attempt: impl Fn() -> F,
         took: impl Fn(&T) -> Option<f64>,
     ) -> Result<T, Error> {
-        patiently(self.meter(direction), async || {
-            self.admit(direction, units).await?;
-            let answer = attempt().await;
-            self.account(direction, units, &answer, &took);
-            answer
-        })
-        .await
+        patiently(self.meter(direction), || self.once(direction, units, &attempt, &took)).await
+    }
+
+    /// The same, a single time.
+    pub(crate) async fn once<T, F: Future<Output = Result<T, Error>>>(
+        &self,
+        direction: Direction,
+        units: f64,
+        attempt: impl Fn() -> F,
+        took: impl Fn(&T) -> Option<f64>,
+    ) -> Result<T, Error> {
+        self.admit(direction, units).await?;
+        let answer = attempt().await;
+        self.account(direction, units, &answer, &took);
+        answer
     }
 
     /// Waits until a request of so many units may be sent.

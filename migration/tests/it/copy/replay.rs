@@ -1,15 +1,19 @@
 //! R14 to R16: what is applied, in what order, and what becomes of what can't be.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::http::HttpResponse;
+use aws_sdk_dynamodb::types::AttributeValue;
 use migration::copy::change::{Change, What};
 use migration::copy::{current, poisoned, replay};
+use migration::item::json::item_from_json;
 use serde_json::{Value, json};
 use tokio::time::{Duration, Instant};
 
 use super::{Copy, TARGET};
-use crate::tap::{Answer, Forward, Request, Tap};
+use crate::tap::{Answer, Forward, Request, Tap, refusal};
 use crate::world::TABLE;
 
 /// The new key is the attribute `name`, which may change: the image then moves.
@@ -195,6 +199,54 @@ impl Tap for Throttling {
         let body = json!({ "__type": "com.amazonaws.dynamodb.v20120810#ThrottlingException", "message": "slow down" });
         Ok(HttpResponse::new(400.try_into().unwrap(), body.to_string().into()))
     }
+}
+
+/// Throttles the first put on condition of another item's image. Meanwhile that item comes back to its place, and the one that was
+/// to take it goes.
+struct Swapping {
+    application: Client,
+    has_swapped: AtomicBool,
+}
+
+impl Swapping {
+    async fn put(&self, table: &str, item: Value) {
+        let put = self.application.put_item().table_name(table).set_item(Some(item_from_json(item).unwrap()));
+        put.send().await.unwrap();
+    }
+}
+
+#[async_trait::async_trait]
+impl Tap for Swapping {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        let condition = request.body["ConditionExpression"].as_str().unwrap_or_default();
+        let is_of_another = request.operation == "PutItem" && condition == "#o0 = :o0";
+        if !is_of_another || self.has_swapped.swap(true, Ordering::Relaxed) {
+            return forward.await;
+        }
+        let gone = self.application.delete_item().table_name(TABLE).key("id", AttributeValue::S("a".into()));
+        gone.send().await.unwrap();
+        self.put(TABLE, thing("b", "x", 3)).await;
+        // As the changes of the other item are applied, which nobody throttles.
+        self.put(TARGET, thing("b", "x", 3)).await;
+        Ok(refusal("ThrottlingException"))
+    }
+}
+
+/// Whose image it is that stands at a place says nothing of which: what was true when the put was throttled need not be true when it
+/// isn't any more.
+#[tokio::test]
+async fn a_put_that_waits_overwrites_nothing_that_came_meanwhile() {
+    let mut copy = copy().await;
+    copy.begun(None).await;
+    copy.put(TARGET, thing("b", "x", 1)).await;
+    copy.put(TABLE, thing("a", "x", 2)).await;
+    copy.put(TABLE, thing("b", "y", 2)).await;
+    let swapping = Arc::new(Swapping { application: copy.world.client.clone(), has_swapped: AtomicBool::new(false) });
+    copy.world.tap = Some(swapping.clone());
+    let moved = copy.change(1, Some(thing("a", "y", 1)), Some(thing("a", "x", 2)));
+    assert!(copy.replay(&copy.services(), &[moved]).await.is_empty());
+    assert!(swapping.has_swapped.load(Ordering::Relaxed));
+    assert_eq!(copy.target().await, [thing("b", "x", 3)]);
 }
 
 /// What a function doesn't report before its time is up counts as failed, and what it has applied as well.
