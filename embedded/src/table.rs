@@ -38,6 +38,8 @@ impl Units {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Settings {
+    /// When the table was created, in seconds since the epoch: the engine's own record of it goes by another clock.
+    pub(crate) created_at: f64,
     /// The most that the table, or an index, has been made ready for. Only grows.
     pub(crate) warm: Units,
     pub(crate) warm_indexes: BTreeMap<String, Units>,

@@ -40,25 +40,19 @@ pub(crate) fn update(engine: &mut Engine, body: &[u8]) -> Answer {
     if !(1..=MOST_DAYS).contains(&days) {
         return Err(Fault::validation(format!("RecoveryPeriodInDays must be between 1 and {MOST_DAYS}")));
     }
-    refuse_while_new(engine, &table_name)?;
-    let enabled_at = engine.clock.epoch_seconds();
+    let (enabled_at, takes) = (engine.clock.epoch_seconds(), engine.options.backups_take.as_secs_f64());
     let settings = &mut table(engine, &table_name)?.settings;
+    // A table is ACTIVE before its backups can be had.
+    if (0.0..takes).contains(&(enabled_at - settings.created_at)) {
+        let message = format!("Backups are being enabled for the table: {table_name}. Please retry later");
+        return Err(Fault::service("ContinuousBackupsUnavailableException", message));
+    }
     settings.point_in_time_recovery = wanted.point_in_time_recovery_enabled.then(|| {
         let since = settings.point_in_time_recovery.as_ref().map_or(enabled_at, |it| it.enabled_at);
         PointInTimeRecovery { enabled_at: since, days }
     });
     engine.refresh(&table_name)?;
     answer_with("ContinuousBackupsDescription", description(engine, &table_name)?)
-}
-
-/// A table is ACTIVE before its backups can be had.
-fn refuse_while_new(engine: &Engine, name: &str) -> Answer<()> {
-    let Some(table) = engine.storage.get_table_metadata(name)? else { return Ok(()) };
-    if engine.clock.epoch_seconds() >= table.created_at as f64 + engine.options.backups_take.as_secs_f64() {
-        return Ok(());
-    }
-    let message = format!("Backups are being enabled for the table: {name}. Please retry later");
-    Err(Fault::service("ContinuousBackupsUnavailableException", message))
 }
 
 fn description(engine: &mut Engine, name: &str) -> Answer<Value> {

@@ -24,7 +24,10 @@ pub(crate) fn create(engine: &mut Engine, body: &[u8]) -> Answer {
     let name = response.table_description.table_name.clone();
     schema::add_scan_index(&engine.storage, &name)?;
     engine.refresh(&name)?;
-    warm.apply(&mut engine.table(&name)?.settings);
+    let created_at = engine.clock.epoch_seconds();
+    let settings = &mut engine.table(&name)?.settings;
+    settings.created_at = created_at;
+    warm.apply(settings);
     engine.refresh(&name)?;
     let description = serde_json::to_value(&response.table_description).map_err(Fault::internal)?;
     answer_with("TableDescription", complete(engine, &name, description)?)
