@@ -102,7 +102,11 @@ fn found(found: &Found, plan: &Plan) -> Vec<String> {
         (found.outdated, "outdated", "of the target are older images of items that have none now; they stay"),
         (found.expired, "expired", "aren't in the target because they have expired there"),
         (found.of_others, "of others", "of the target are no images: somebody else writes to it"),
-        (found.left_out, "left out", "stand in the table that is gone back to alone: the copy has carried no image of them"),
+        (
+            found.left_out,
+            "left out",
+            "stand in the table that is gone back to alone: the copy has carried no image of them",
+        ),
     ];
     let notes = notes.iter().filter(|(count, ..)| *count > 0);
     lines.extend(notes.map(|(count, word, words)| format!("  {word:<11} {} {words}", items(*count))));

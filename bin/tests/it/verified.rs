@@ -7,9 +7,6 @@ use migration::copy::current::{self, Current};
 use migration::plan::RunId;
 use serde_json::{Value, json};
 
-use migration::copy::current::{self, Current};
-use migration::plan::RunId;
-
 use crate::fake_aws::{REGION, World};
 use crate::support::Folder;
 

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::copy::change::{Change, What};
-use crate::copy::poisoned::{self, Poisoned};
 use crate::copy::dropped::{self, Dropped};
+use crate::copy::poisoned::{self, Poisoned};
 use crate::copy::{self, Images, message, refresh};
 use crate::error::{Error, Kind};
 use crate::item::json::{item_from_json, item_to_json};

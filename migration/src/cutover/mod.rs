@@ -307,7 +307,16 @@ fn quiet(seen: &Look) -> Duration {
 
 impl Cutover {
     fn beginning(began: Timestamp, reverse: bool) -> Result<Self, Error> {
-        Ok(Self { phase: Phase::Draining, began, over: None, expiry: None, reverse, back: None, left_out: 0, by: name()? })
+        Ok(Self {
+            phase: Phase::Draining,
+            began,
+            over: None,
+            expiry: None,
+            reverse,
+            back: None,
+            left_out: 0,
+            by: name()?,
+        })
     }
 }
 

@@ -56,9 +56,9 @@ pub async fn refuse_late(ledger: &Ledger, copy: &Plan) -> Result<(), Error> {
         (_, Some(back)) => format!(
             "run {run} is cut over: {over} {target}; `run verify {back} --repair` sets the source right instead"
         ),
-        (_, None) => format!(
-            "run {run} is cut over: {over} {target}; `run verify {run}` compares the two tables without it"
-        ),
+        (_, None) => {
+            format!("run {run} is cut over: {over} {target}; `run verify {run}` compares the two tables without it")
+        }
     }))
 }
 

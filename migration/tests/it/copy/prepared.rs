@@ -152,7 +152,8 @@ async fn a_retry_changes_nothing_of_its_target_but_the_way_back() {
         change(mended.target.as_mut().unwrap());
         plan.clone().retried(mended, 2).map(|retried| retried.attempt)
     };
-    let changes: [(&str, fn(&mut Target)); 9] = [
+    type Changes = fn(&mut Target);
+    let changes: [(&str, Changes); 9] = [
         ("table", |target| target.table = "another".parse().unwrap()),
         ("key", |target| target.key = None),
         ("create", |target| target.create = false),

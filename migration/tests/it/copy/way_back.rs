@@ -6,9 +6,9 @@ use std::sync::Arc;
 use asl::interpret::MemoryObjects;
 use migration::cutover::{self, Options, Phase};
 use migration::item::json::item_from_json;
+use migration::local;
 use migration::plan::{Job, OfCopy, Plan, RunId};
 use migration::summary::{Status, Summary};
-use migration::local;
 use serde_json::{Value, json};
 
 use super::cutover::{ONE_WAY, Person, WITHIN, applied, in_step_of};
