@@ -118,8 +118,8 @@ fn items_failed(definition: &Definition) -> Alarm {
             source.table
         ),
         Some(target) => format!(
-            "Items of table {} can't be carried to {} by the migration {migration}. `run failures RUN` lists them with the reason of each; \
-             mend them, or deploy the migration that was mended, and `run retry RUN` takes them up again.",
+            "Items of table {} can't be carried to {} by the migration {migration}. `run failures RUN` lists them with the \
+             reason of each; mend them, or deploy the migration that was mended, and `run retry RUN` takes them up again.",
             source.table, target.table
         ),
     };

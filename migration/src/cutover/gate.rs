@@ -231,10 +231,11 @@ fn behind(sync: &Sync) -> Vec<Refusal> {
 /// an item that it has passed by may have changed since.
 fn of_verified(seen: &Look) -> Option<Refusal> {
     let Some(verified) = &seen.verified else { return Some(Refusal::Unverified) };
-    if [seen.course.bulk_over, seen.dropped].into_iter().flatten().any(|since| verified.began < since) {
+    let began = verified.began;
+    if seen.course.bulk_over.is_some_and(|over| began < over) || seen.dropped.is_some_and(|at| began <= at) {
         return Some(Refusal::Unverified);
     }
-    let hours = seen.at.duration_since(verified.began).as_hours();
+    let hours = seen.at.duration_since(began).as_hours();
     if hours >= FRESH_HOURS {
         return Some(Refusal::Outdated(hours));
     }
