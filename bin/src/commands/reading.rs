@@ -122,8 +122,8 @@ async fn here(reading: Reading, engine: Engine) -> Result<Ended, CliError> {
     begin_here(clients, plan, source, None, &args).await
 }
 
-/// Begins it in this process, where it writes to a real table once it is agreed to; `books` are those of the copy that it
-/// compares.
+/// Begins it in this process, where it writes to a real table once it is agreed to. `books` are those of the copy that it compares:
+/// what it comes to goes into them, too.
 pub(crate) async fn begin_here(
     clients: Clients,
     plan: Plan,
@@ -139,10 +139,16 @@ pub(crate) async fn begin_here(
         return Ok(Ended::Stopped);
     }
     let ledger = local::new_ledger(&plan.run).await?;
-    if let Some(books) = books {
-        verify::lend(books, &ledger.ledger, plan.copy()).await?;
+    let Some(books) = books else {
+        return Job { plan, table, clients, prices, output, ledger, wanted: Wanted::default() }.run().await;
+    };
+    let (own, run, copy) = (ledger.ledger.clone(), plan.run.clone(), plan.copy().clone());
+    verify::lend(books, &own, &copy).await?;
+    let ended = Job { plan, table, clients, prices, output, ledger, wanted: Wanted::default() }.run().await?;
+    if let Some(verified) = verify::verified(&own, &run).await? {
+        verify::note(books, &copy, &verified).await?;
     }
-    Job { plan, table, clients, prices, output, ledger, wanted: Wanted::default() }.run().await
+    Ok(ended)
 }
 
 fn say_target(definition: &Definition, job: What) {

@@ -14,7 +14,7 @@ use crate::commands::migrate::{first_contact, read};
 use crate::commands::reading::{self, Reading, Tables};
 use crate::commands::which::{self, Which};
 use crate::engine::step_functions::Deployed;
-use crate::engine::{Clients, local, rehearsal};
+use crate::engine::{Clients, rehearsal};
 use crate::errors::{CliError, Ended};
 use crate::show;
 
@@ -97,7 +97,7 @@ async fn of_run(run: &RunId, args: VerifyArgs) -> Result<Ended, CliError> {
     }
 }
 
-/// A run of this folder: what it is found to be goes into its books, too.
+/// A run of this folder.
 async fn here(
     books: &Ledger,
     clients: Clients,
@@ -106,16 +106,8 @@ async fn here(
     args: VerifyArgs,
 ) -> Result<Ended, CliError> {
     let (source, target) = described(&clients, &plan).await?;
-    let run = plan.run.clone();
     let plan = of_plan(plan, &args, changes, Tables { source: &source, target: target.as_ref() })?;
-    let verifying = plan.run.clone();
-    let ended = reading::begin_here(clients, plan, source, Some(books), &args.reading).await?;
-    if let Some(ledger) = local::idle_ledger(&verifying)?
-        && let Some(verified) = verify::verified(&ledger.ledger, &verifying).await?
-    {
-        verify::note(books, &run, &verified).await?;
-    }
-    Ok(ended)
+    reading::begin_here(clients, plan, source, Some(books), &args.reading).await
 }
 
 async fn described(clients: &Clients, plan: &Plan) -> Result<(Table, Option<Table>), CliError> {

@@ -1,9 +1,8 @@
 //! The end of the source's stream, read beside capture (R17). A queue that is empty says nothing of a record that capture was
 //! not handed yet; who reads the stream knows what the application has changed lately, and waits until the target shows it.
 //!
-//! Records of one item reach capture in their order, and so do those of one lane of a shard: once the last ones are through,
-//! those before them are. So the newest few items of each shard are enough to wait for, however old they are. DynamoDB gives no
-//! iterator by time: a shard is read from its beginning, which lies four hours back at most, before the application is stopped.
+//! DynamoDB gives no iterator by time: a shard is read from its beginning, which lies four hours back at most, before the
+//! application is stopped.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Duration, Instant};
 
+use super::witness::{Witness, Witnesses};
 use super::{Mover, values};
 use crate::copy::dropped::LeftOut;
 use crate::copy::put::{Spent, Tables, same_item, same_key};
@@ -22,15 +22,11 @@ use crate::copy::{Images, books, expiry, table};
 use crate::definition::Target;
 use crate::error::Error;
 use crate::item::Item;
-use crate::item::json::item_to_json;
 use crate::patience::{Meter, patiently};
 use crate::plan::Plan;
 use crate::services::Services;
 use crate::table::Table;
 
-/// Items of a shard that are waited for: a mapping reads it in ten lanes at most (Lambda developer guide, "Using Lambda with
-/// Amazon DynamoDB"), and of so many each lane has some, however often one of them was changed.
-const WITNESSES_OF_A_SHARD: usize = 100;
 /// What was changed longer ago breaks no silence: it lies before the moment at which the application was stopped.
 const LATELY: SignedDuration = SignedDuration::from_mins(15);
 /// "It might take multiple calls to get to a portion of the shard that contains stream records" (API reference, GetRecords): so
@@ -73,18 +69,6 @@ enum Left {
     Ended,
 }
 
-/// An item that was changed.
-struct Witness {
-    key: Item,
-    /// Where its images were, by what the stream says.
-    old_places: Vec<Item>,
-    /// When it was changed last.
-    made: Option<Timestamp>,
-    /// Its shard, and the how manieth record of that shard was its last.
-    shard: String,
-    nth: u64,
-}
-
 /// A reader at the end of a stream.
 pub(super) struct Tail<'t> {
     services: &'t Services,
@@ -102,11 +86,9 @@ pub(super) struct Tail<'t> {
     places: BTreeMap<String, Place>,
     /// Shards that are read, or were to their ends.
     known: BTreeSet<String>,
-    /// Records of each shard.
-    counts: BTreeMap<String, u64>,
     /// All records.
     read: u64,
-    witnesses: BTreeMap<String, Witness>,
+    witnesses: Witnesses,
 }
 
 impl<'t> Tail<'t> {
@@ -138,9 +120,8 @@ impl<'t> Tail<'t> {
             listed: Instant::now(),
             places: BTreeMap::new(),
             known: BTreeSet::new(),
-            counts: BTreeMap::new(),
             read: 0,
-            witnesses: BTreeMap::new(),
+            witnesses: Witnesses::default(),
         };
         tail.enter_open_shards().await?;
         Ok(tail)
@@ -189,8 +170,7 @@ impl<'t> Tail<'t> {
         let meter = Meter::default();
         let target = self.plan.definition.target.as_ref();
         let target = target.ok_or_else(|| Error::invalid("expected a plan with a target, found none"))?;
-        let left_out = LeftOut::of(&self.services.ledger, &self.plan.run).await?;
-        self.witnesses.retain(|_, witness| !is_dropped(witness, &left_out));
+        self.witnesses.let_go_of_the_dropped(&LeftOut::of(&self.services.ledger, &self.plan.run).await?);
         let source = self.plan.definition.source.table.as_str();
         let tables = Tables {
             images: &self.images,
@@ -199,13 +179,13 @@ impl<'t> Tail<'t> {
             way: Way::Patient { meter: &meter, deadline: None },
             only_creates: false,
         };
-        let looks = stream::iter(&self.witnesses).map(async |(name, witness)| {
+        let looks = stream::iter(self.witnesses.iter()).map(async |(name, witness)| {
             let applied = self.is_applied(&tables, witness, target).await?;
             Ok::<_, Error>(applied.then(|| name.clone()))
         });
         let applied: Vec<_> = looks.buffer_unordered(IN_FLIGHT).try_collect().await?;
         for name in applied.iter().flatten() {
-            self.witnesses.remove(name);
+            self.witnesses.let_go_of(name);
         }
         Ok(self.witnesses.len())
     }
@@ -346,41 +326,18 @@ impl<'t> Tail<'t> {
         Ok((has_come, if is_at_end || is_near { Left::Nothing } else { Left::More }))
     }
 
-    /// Notes the item of a record, and lets go of those that were noted long before it; tells whether it breaks the silence.
+    /// Notes the item of a record; tells whether it breaks the silence.
     fn witness(&mut self, shard: &str, record: Record) -> Result<bool, Error> {
         let is_expiry =
             record.user_identity.and_then(|identity| identity.principal_id).as_deref() == Some(expiry::PRINCIPAL);
         let Some(change) = record.dynamodb else { return Ok(false) };
         let made = made(&change);
         let is_recent = made.is_none_or(|made| made >= self.since);
-        let nth = self.counts.entry(shard.to_owned()).or_default();
-        *nth += 1;
-        let nth = *nth;
         let key = values::item(change.keys.unwrap_or_default())?;
-        let name = item_to_json(&key).to_string();
-        let old = change.old_image.map(values::item).transpose()?.and_then(|old| self.images.place_of(&old));
-        let mut old_places = self.witnesses.remove(&name).map(|before| before.old_places).unwrap_or_default();
-        if let Some(old) = old.filter(|old| !old_places.iter().any(|known| same_key(known, old))) {
-            old_places.push(old);
-        }
-        self.witnesses.insert(name, Witness { key, old_places, made, shard: shard.to_owned(), nth });
-        if nth.is_multiple_of(WITNESSES_OF_A_SHARD as u64) {
-            self.let_go_of_the_oldest(shard);
-        }
+        let old = change.old_image.map(values::item).transpose()?;
+        self.witnesses.note(shard, key, old.and_then(|old| self.images.place_of(&old)), made);
         // What the target deletes by itself needn't be waited for.
         Ok(is_recent && !(is_expiry && self.expiry.is_some()))
-    }
-}
-
-impl Tail<'_> {
-    /// Keeps the items of a shard that were changed last.
-    fn let_go_of_the_oldest(&mut self, shard: &str) {
-        let of_shard = self.witnesses.values().filter(|witness| witness.shard == shard);
-        let mut changes: Vec<_> = of_shard.map(|witness| witness.nth).collect();
-        changes.sort_unstable_by(|one, other| other.cmp(one));
-        if let Some(oldest) = changes.get(WITNESSES_OF_A_SHARD - 1) {
-            self.witnesses.retain(|_, witness| witness.shard != shard || witness.nth >= *oldest);
-        }
     }
 }
 
@@ -390,13 +347,6 @@ async fn get(client: &Client, iterator: &str) -> Result<GetRecordsOutput, Error>
         get.map_err(|error| Error::from_sdk("GetRecords", error))
     })
     .await
-}
-
-/// Whether somebody has dropped a change of an item by name, and nothing has changed it since: nobody carries it. Streams tell whole
-/// seconds.
-fn is_dropped(witness: &Witness, left_out: &LeftOut) -> bool {
-    let since = left_out.dropped_last(&witness.key).zip(witness.made);
-    since.is_some_and(|(dropped, made)| made + SignedDuration::from_secs(1) < dropped)
 }
 
 fn made(change: &StreamRecord) -> Option<Timestamp> {

@@ -83,7 +83,7 @@ async fn a_way_back_may_be_asked_for_later_until_it_is_too_late() {
     assert_eq!(person.seen(), ["TurningRound", "Moving", "after", "Clearing", "Over"]);
 
     let (world, plan) = in_step(WAY_BACK).await;
-    dies_at(&world, &plan, BOTH_WAYS, Phase::EndingReplay).await;
+    dies_at(&world, &plan, BOTH_WAYS, Phase::EndingCapture).await;
     let done = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
     assert_eq!((done.phase, done.back), (Phase::Over, None));
 
