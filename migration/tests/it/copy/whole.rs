@@ -29,7 +29,7 @@ pub(super) const SOURCE: &str = "things";
 pub(super) const TARGET: &str = "others";
 
 /// How long recovery can't be switched on after a table is ACTIVE.
-const BACKUPS_TAKE: Duration = Duration::from_secs(60);
+const BACKUPS_TAKE: Duration = Duration::from_secs(3_600);
 
 /// Rename and set, into a table with another key.
 pub(super) const LINES: &str = "target: { table: others, create: true, key: { partition: { name: title, type: S } } }\n\
