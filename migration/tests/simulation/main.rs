@@ -64,11 +64,11 @@ fn trials(asked: Asked) -> Vec<Trial> {
         Asked::AsUsual => (SEEDS, SEEDS_OF_COPIES),
     };
     let noticed = Sabotage::ALL.map(|guard| {
-        let play = move |seed| seed::play(seed, Some(guard));
+        let play = move |seed, is_missing: bool| seed::play(seed, is_missing.then_some(guard));
         Trial::test(format!("a_missing_guard_is_noticed::{guard:?}"), move || is_noticed(play, guard.breaks()))
     });
     let noticed_in_copies = Guard::ALL.map(|guard| {
-        let play = move |seed| copy::play(seed, Some(guard));
+        let play = move |seed, is_missing| copy::play_against(guard, seed, is_missing);
         Trial::test(format!("copy::a_missing_guard_is_noticed::{guard:?}"), move || is_noticed(play, guard.breaks()))
     });
     let own = [
@@ -90,7 +90,7 @@ struct Simulated {
 }
 
 const IN_PLACE: Simulated = Simulated { prefix: "", play: |seed| seed::play(seed, None) };
-const COPY: Simulated = Simulated { prefix: "copy::", play: |seed| copy::play(seed, None) };
+const COPY: Simulated = Simulated { prefix: "copy::", play: copy::play };
 
 fn seeds(kind: Simulated, count: u64) -> impl Iterator<Item = Trial> {
     let starts = (0..count).step_by(SEEDS_IN_A_TEST as usize);
@@ -125,12 +125,18 @@ fn played(kind: Simulated, seed: u64) -> Result<Verdict, String> {
     Err(format!("seed {seed} broke what was promised\n{broken}{replay}"))
 }
 
-/// Without the guard each promise that stands on it is found broken.
-fn is_noticed(play: impl Fn(u64) -> Verdict, promises: &[Promise]) -> Result<(), Failed> {
+/// Without the guard each promise that stands on it is found broken, and with it none.
+fn is_noticed(play: impl Fn(u64, bool) -> Verdict, promises: &[Promise]) -> Result<(), Failed> {
     let mut unbroken = promises.to_vec();
     for seed in 0..SEEDS_TO_NOTICE {
-        let verdict = play(seed);
-        unbroken.retain(|promise| !verdict.broken.iter().any(|broken| broken.promise == *promise));
+        let without = play(seed, true);
+        let is_found = |promise: &Promise| without.broken.iter().any(|broken| broken.promise == *promise);
+        if unbroken.extract_if(.., |promise| is_found(promise)).count() > 0 {
+            let with = play(seed, false);
+            if !with.broken.is_empty() {
+                return Err(format!("seed {seed} broke with the guard in its place: {:?}", with.broken).into());
+            }
+        }
         if unbroken.is_empty() {
             return Ok(());
         }

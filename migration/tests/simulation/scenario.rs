@@ -24,7 +24,9 @@ pub(crate) struct Scenario {
     pub(crate) update_takes: Duration,
     /// What the table is raised to meanwhile, as the definition has it.
     pub(crate) prewarm: String,
-    pub(crate) definition: String,
+    pub(crate) segments: u32,
+    /// Whether items are written one at a time, as the definition has it.
+    pub(crate) writes: &'static str,
     /// Whether the bad items are few enough, of those that there were in the beginning.
     pub(crate) is_tolerated: bool,
     /// The share of the scanned items that may fail, in percent.
@@ -101,11 +103,6 @@ impl Scenario {
         // Who counts a failure three times shall fail.
         let tolerated = if is_tolerated { (200 * bad.len()).div_ceil(items.len()) as u64 } else { 0 };
         let writes = if random.random_bool(0.5) { "single" } else { "batched" };
-        let definition = format!(
-            "migration: simulated\nsource: {{ table: things }}\n{}\nsegments: {segments}\nprewarm: {prewarm}\n\
-             writes: {writes}\ntolerated_failures: {{ percentage: {tolerated} }}",
-            migration.steps()
-        );
         Self {
             migration,
             items,
@@ -114,7 +111,8 @@ impl Scenario {
             has_index: random.random_bool(0.3),
             update_takes: Duration::from_secs(random.random_range(0..20)),
             prewarm,
-            definition,
+            segments,
+            writes,
             is_tolerated,
             tolerated,
             concurrency: random.random_range(1..=8),
@@ -129,6 +127,15 @@ impl Scenario {
 }
 
 impl Scenario {
+    pub(crate) fn definition(&self) -> String {
+        let Self { migration, segments, prewarm, writes, tolerated, .. } = self;
+        format!(
+            "migration: simulated\nsource: {{ table: things }}\n{}\nsegments: {segments}\nprewarm: {prewarm}\n\
+             writes: {writes}\ntolerated_failures: {{ percentage: {tolerated} }}",
+            migration.steps()
+        )
+    }
+
     /// The scenario as one can read it.
     pub(crate) fn without_items(self) -> Self {
         Self { items: Vec::new(), ..self }

@@ -42,7 +42,7 @@ impl World {
         database.load(TABLE, items).await.unwrap();
         let ledger = Ledger::create(client.clone(), LEDGER).await.unwrap();
         let before = Table::describe(&client, TABLE).await.unwrap();
-        let definition = Definition::from_yaml(&scenario.definition).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        let definition = Definition::from_yaml(&scenario.definition()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let now = clock::begin();
         let plan = Plan::new(definition, &before, Engine::Embedded, scenario.concurrency, now).unwrap();
         Arc::new(Self { database, client, ledger, before, plan, wiring: None })

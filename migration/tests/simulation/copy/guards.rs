@@ -1,15 +1,18 @@
 //! The guards that only copies have, taken away one at a time.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::config::http::HttpResponse;
-use embedded::FunctionError;
+use embedded::{FunctionError, Hazards as OfInvocations};
 use migration::Task;
 use serde_json::{Value, json};
 
+use super::Scenario;
 use super::world::TARGET;
 use crate::model::Promise;
 use crate::sabotage::{Passage, strip_condition};
+use crate::scenario::{Hazards, Scenario as Common};
 
 /// A guard that is taken away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +73,15 @@ impl Guard {
             Self::InStep => &[Promise::Ends],
             Self::Quiet | Self::Order | Self::Lowest | Self::Followers | Self::Tail => &[Promise::Images],
             _ => &[Promise::Images, Promise::Ghosts],
+        }
+    }
+
+    /// The scenario in which what the guard is against happens more often than by chance.
+    pub(crate) fn provoke(self, scenario: Scenario) -> Scenario {
+        match self {
+            Self::Quiet => provoke_late_workers(scenario),
+            Self::Tail => provoke_late_changes(scenario),
+            _ => scenario,
         }
     }
 
@@ -171,6 +183,22 @@ impl Guard {
             (.., answer) => answer,
         }
     }
+}
+
+/// Of two workers that do the same one is late, and meets changes that are applied as soon as the bulk is over.
+fn provoke_late_workers(scenario: Scenario) -> Scenario {
+    let Scenario { common, .. } = scenario;
+    let hazards = Hazards { slow: 0.5, doubled: 0.8, dies: 0.0, asked: 0.0, expires: 0.0, ..common.hazards };
+    let common = Common { hazards, prewarm: "false".into(), update_takes: Duration::ZERO, ..common };
+    Scenario { common, mapping_takes: Duration::ZERO, ..scenario }
+}
+
+/// It is cut over, and what was written last comes when nobody expects it any more: whoever cuts over is far away, and needs
+/// minutes for a look.
+fn provoke_late_changes(scenario: Scenario) -> Scenario {
+    let after = Duration::from_secs(1)..=Duration::from_secs(1_500);
+    let misfortunes_at_the_end = OfInvocations { late: 0.5, after, ..scenario.misfortunes_at_the_end };
+    Scenario { is_cut_over: !scenario.has_twins, misfortunes_at_the_end, ..scenario }
 }
 
 /// An answer to a batch of messages that says that all of them were taken.

@@ -49,10 +49,16 @@ const MOST_LETTERS: u64 = 1_000;
 const LATENESS: Duration = Duration::from_secs(60);
 
 /// Plays a seed.
-pub(crate) fn play(seed: u64, guard: Option<Guard>) -> Verdict {
+pub(crate) fn play(seed: u64) -> Verdict {
     // The jitter of retries is drawn from the thread's own generator.
     fastrand::seed(seed);
-    on_a_runtime(course(Scenario::draw(seed), guard))
+    on_a_runtime(course(Scenario::draw(seed), None))
+}
+
+/// Plays a seed that provokes what a guard is there against, with the guard in its place or without it.
+pub(crate) fn play_against(guard: Guard, seed: u64, is_missing: bool) -> Verdict {
+    fastrand::seed(seed);
+    on_a_runtime(course(guard.provoke(Scenario::draw(seed)), is_missing.then_some(guard)))
 }
 
 /// A seed while it is played.

@@ -86,16 +86,8 @@ impl Scenario {
             twins::make(&mut common.items);
         }
         let export = random.random_bool(0.3).then(|| Export::draw(random));
-        let segments = random.random_range(1..=8);
-        common.definition = format!(
-            "migration: simulated\nsource: {{ table: things }}\ntarget: {{ table: others, bulk: {}, reverse: {} }}\n{}\n\
-             segments: {segments}\nprewarm: {}\ntolerated_failures: {{ percentage: {} }}",
-            if export.is_some() { "export" } else { "scan" },
-            shape.steps_back(),
-            shape.steps(),
-            common.prewarm,
-            if has_twins { 100 } else { 0 }
-        );
+        common.segments = random.random_range(1..=8);
+        common.tolerated = if has_twins { 100 } else { 0 };
         let roughness = if random.random_bool(0.3) { 0.0 } else { 0.15 };
         let mut chance = || random.random_range(0.0..=roughness);
         let (killed, lost, late, repeated) = (chance(), chance(), chance(), chance());
@@ -130,6 +122,17 @@ impl Scenario {
             misfortunes,
             misfortunes_at_the_end,
         }
+    }
+
+    pub(crate) fn definition(&self) -> String {
+        let Common { segments, prewarm, tolerated, .. } = &self.common;
+        let bulk = if self.export.is_some() { "export" } else { "scan" };
+        let (steps, steps_back) = (self.shape.steps(), self.shape.steps_back());
+        format!(
+            "migration: simulated\nsource: {{ table: things }}\n\
+             target: {{ table: others, bulk: {bulk}, reverse: {steps_back} }}\n{steps}\n\
+             segments: {segments}\nprewarm: {prewarm}\ntolerated_failures: {{ percentage: {tolerated} }}"
+        )
     }
 
     /// The scenario as one can read it.

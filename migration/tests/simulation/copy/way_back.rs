@@ -90,9 +90,12 @@ pub(super) async fn play(played: &Played<'_>, rough: &Lambda, calm: &Lambda) -> 
     }
     application.moved().await;
     played.turn(calm, false);
-    tokio::time::sleep(super::CALM).await;
+    // What is late already comes yet.
+    tokio::time::sleep(*scenario.misfortunes_at_the_end.after.end() + super::CALM).await;
     super::retried(played, &world.plan.run.back()).await;
-    let mut broken = going_back::play(played).await;
+    // Whoever goes back sets right what was lost.
+    let mut broken = application.judge().await;
+    broken.extend(going_back::play(played).await);
     broken.extend(application.judge().await);
     (broken, deaths)
 }

@@ -62,7 +62,7 @@ pub(super) async fn new(scenario: &Scenario) -> Arc<World> {
     let wiring = wiring(&database, scenario.receives).await;
     let before = Table::describe(&client, TABLE).await.unwrap();
     let target = Table::describe(&client, TARGET).await.unwrap();
-    let definition = Definition::from_yaml(&scenario.common.definition).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let definition = Definition::from_yaml(&scenario.definition()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     // As on a stack: functions outlive their execution.
     let plan =
         Plan::new(definition, &before, Engine::StepFunctions, scenario.common.concurrency, clock::now()).unwrap();
