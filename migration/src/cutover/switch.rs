@@ -107,7 +107,7 @@ async fn until_ready(what: &str, look: impl AsyncFn() -> Result<Waiting, Error>)
         match look().await {
             Ok(waiting) if waiting.ready => return Ok(()),
             Ok(_) => {}
-            // As long as the one before is being taken away, no other can be made.
+            // What is being changed just now, or is asked too much, can be switched in a moment.
             Err(error) if error.kind().is_transient() && Instant::now() < deadline => {}
             Err(error) => return Err(error),
         }
