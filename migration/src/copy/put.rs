@@ -69,7 +69,7 @@ enum Tried {
     },
     Conflict(Option<Item>),
     Refused(Failure),
-    /// It may pass, but what was judged may not hold then.
+    /// It may pass, but what was expected may not hold then.
     SetBack(Error),
 }
 
@@ -95,7 +95,12 @@ impl Tables<'_> {
                 }
                 Tried::SetBack(error) => {
                     self.way.wait(&mut patience, error).await?;
-                    None
+                    match expected {
+                        Expected::Nothing | Expected::NothingOrOurs(_) => continue,
+                        // That the other item has left the place was read of the source before. It may come back, and its image stand
+                        // there again: that takes longer than a request, but not longer than patience.
+                        Expected::ImageOf(_) => None,
+                    }
                 }
             };
             let found = match found {
@@ -238,20 +243,12 @@ impl Tables<'_> {
                 }
             }
         };
-        let sent = match expected {
-            Expected::Nothing | Expected::NothingOrOurs(_) => {
-                self.way.send(Direction::Write, units, attempt, |_| None).await
-            }
-            // That the other item has left the place was read of the source just now. It may come back, and its image stand there
-            // again: through the stream and the queue that takes longer than a request, but not longer than patience.
-            Expected::ImageOf(_) => Box::pin(self.way.once(Direction::Write, units, attempt, |_| None)).await,
-        };
-        let (report, answer) = match (sent, expected) {
-            (Err(error), _) if error.kind() == Kind::Refused => {
+        let (report, answer) = match self.way.once(Direction::Write, units, attempt, |_| None).await {
+            Err(error) if error.kind() == Kind::Refused => {
                 return Ok(Tried::Refused(Failure::new(error.to_string())));
             }
-            (Err(error), Expected::ImageOf(_)) if error.kind().is_transient() => return Ok(Tried::SetBack(error)),
-            (answer, _) => answer?,
+            Err(error) if error.kind().is_transient() => return Ok(Tried::SetBack(error)),
+            answer => answer?,
         };
         let consumed = self.way.wrote(units, report.as_slice());
         spent.write_units += if report.is_some() { consumed } else { units };

@@ -6,7 +6,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 
 use crate::error::{Error, Kind};
 use crate::pace::{Direction, Pace};
-use crate::patience::{Meter, Patience, patiently};
+use crate::patience::{Meter, Patience};
 
 /// Before its caller's time is up, a replay begins nothing more: an answer takes milliseconds, and what isn't
 /// acknowledged comes again.
@@ -36,15 +36,11 @@ impl Way<'_> {
         attempt: impl Fn() -> F,
         took: impl Fn(&T) -> Option<f64>,
     ) -> Result<T, Error> {
-        let (meter, deadline) = match self {
-            Self::Paced(pace) => return pace.send(direction, units, attempt, took).await,
-            Self::Patient { meter, deadline } => (meter, deadline),
-        };
+        let mut patience = self.patience(direction);
         loop {
-            is_time_left(*deadline)?;
-            match before(*deadline, patiently(meter, &attempt)).await {
-                Err(error) if error.kind().is_transient() && deadline.is_some() => {}
-                answer => return answer,
+            match self.once(direction, units, &attempt, &took).await {
+                Err(error) => self.wait(&mut patience, error).await?,
+                answered => return answered,
             }
         }
     }
@@ -57,11 +53,12 @@ impl Way<'_> {
         attempt: impl Fn() -> F,
         took: impl Fn(&T) -> Option<f64>,
     ) -> Result<T, Error> {
+        // Boxed: a call of the SDK is kilobytes of future, which whoever sends one would set aside.
         match self {
-            Self::Paced(pace) => pace.once(direction, units, attempt, took).await,
+            Self::Paced(pace) => Box::pin(pace.once(direction, units, attempt, took)).await,
             Self::Patient { deadline, .. } => {
                 is_time_left(*deadline)?;
-                before(*deadline, attempt()).await
+                Box::pin(before(*deadline, attempt())).await
             }
         }
     }
