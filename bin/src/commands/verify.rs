@@ -63,7 +63,8 @@ async fn of_tables(args: VerifyArgs) -> Result<Ended, CliError> {
 async fn going_on(definition: &Definition, args: &ReadingArgs) -> Result<Option<RunId>, CliError> {
     let stack = if definition.target.is_some() { reading::stack(definition, args)? } else { None };
     let Some(stack) = stack else { return Ok(None) };
-    Ok(verify::going_on(&Deployed::open(&stack).await?.ledger(), definition).await?)
+    let copy = verify::going_on(&Deployed::open(&stack).await?.ledger(), definition).await?;
+    Ok(copy.map(|copy| copy.run))
 }
 
 /// The tables of a run, where they are, as it carries them.

@@ -82,16 +82,6 @@ pub async fn give_up(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
     }
 }
 
-/// Notes the copy that has begun last. It stays when that is over: whose a target is by then, only its cut-over says.
-pub(crate) async fn remember(ledger: &Ledger, run: &RunId) -> Result<(), Error> {
-    ledger.put(&holder(), Entry::Latest, run).await
-}
-
-/// The copy that has begun last, whether it goes on or not.
-pub(crate) async fn latest(ledger: &Ledger) -> Result<Option<RunId>, Error> {
-    ledger.get(&holder(), Entry::Latest).await
-}
-
 /// No run has this name: those of runs end in a time.
 fn holder() -> RunId {
     RunId::named("current")

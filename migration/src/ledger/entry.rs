@@ -37,8 +37,6 @@ pub enum Entry {
     Worker(u64),
     /// The copy that is going on, of no run of its own; [`Current`](crate::copy::current::Current).
     Current,
-    /// The run of the copy that has begun last, of none of its own either.
-    Latest,
     /// A run that carries to a table, of no run of its own, by hashes of the table's ARN and of the run; see
     /// [`earlier`](crate::copy::earlier).
     Carrier(u128, u128),
@@ -71,6 +69,7 @@ impl Entry {
     pub(crate) const CAPTURED_PREFIX: &str = "captured#";
     pub(crate) const APPLIED_PREFIX: &str = "applied#";
     pub(crate) const CHANGE_PREFIX: &str = "change#";
+    pub(crate) const CARRIER_PREFIX: &str = "carrier#";
     pub(crate) const DROPPED_PREFIX: &str = "dropped#";
 
     /// That of a change in a message group.
@@ -89,8 +88,8 @@ impl Entry {
     }
 
     /// What the sort keys of the runs that carry to a table begin with.
-    pub(crate) fn carrier_prefix(arn: &str) -> String {
-        format!("carrier#{:032x}#", half_hash(arn))
+    pub(crate) fn carriers_to(arn: &str) -> String {
+        format!("{}{:032x}#", Self::CARRIER_PREFIX, half_hash(arn))
     }
 
     /// What the sort keys of a round's checkpoints begin with.
@@ -120,8 +119,7 @@ impl Entry {
             Self::BulkOver => "bulk_over".into(),
             Self::Worker(number) => format!("{}{number:016x}", Self::WORKER_PREFIX),
             Self::Current => "current".into(),
-            Self::Latest => "latest".into(),
-            Self::Carrier(table, run) => format!("carrier#{table:032x}#{run:032x}"),
+            Self::Carrier(table, run) => format!("{}{table:032x}#{run:032x}", Self::CARRIER_PREFIX),
             Self::Captured(process) => format!("{}{process:016x}", Self::CAPTURED_PREFIX),
             Self::Applied(process) => format!("{}{process:016x}", Self::APPLIED_PREFIX),
             Self::Change(group, event) => format!("{}{group:032x}#{event:032x}", Self::CHANGE_PREFIX),

@@ -1,7 +1,7 @@
 //! Who else writes to a target that is to be set right. What carries a copy's changes is alone at that, and whoever a target was cut
 //! over to has it for themselves. A comparison of a large table outlasts either, so this is asked anew for each page.
 
-use crate::copy::current;
+use crate::copy::{current, earlier};
 use crate::cutover::{self, Phase};
 use crate::definition::{Definition, Target};
 use crate::error::Error;
@@ -19,7 +19,7 @@ pub(super) enum By {
 
 /// By whom what differs between a plan's tables is set right just now; an error where nobody may.
 pub(super) async fn by(ledger: &Ledger, plan: &Plan) -> Result<By, Error> {
-    for copy in copies(ledger, plan).await? {
+    if let Some(copy) = copy_of(ledger, plan).await? {
         refuse_late(ledger, &copy).await?;
         if cutover::is_carried(ledger, &copy.run).await? {
             return Ok(By::Replay(copy.run));
@@ -62,30 +62,23 @@ pub async fn refuse_late(ledger: &Ledger, copy: &Plan) -> Result<(), Error> {
     }))
 }
 
-/// The run of the copy that goes on between a migration's tables.
-pub async fn going_on(ledger: &Ledger, definition: &Definition) -> Result<Option<RunId>, Error> {
+/// The copy that goes on between a migration's tables.
+pub async fn going_on(ledger: &Ledger, definition: &Definition) -> Result<Option<Plan>, Error> {
     let Some(current) = current::read(ledger).await? else { return Ok(None) };
     let copy = plan::read(ledger, &current.run).await?;
-    Ok(copy.filter(|copy| are_the_same(&copy.definition, definition)).map(|copy| copy.run))
+    Ok(copy.filter(|copy| are_the_same(&copy.definition, definition)))
 }
 
-/// The copies that a ledger knows between the tables of a plan: the one that it names; otherwise the one that goes on, and the one
-/// that began last.
-async fn copies(ledger: &Ledger, plan: &Plan) -> Result<Vec<Plan>, Error> {
+/// The copy that a ledger knows between the tables of a plan: the one that it names; otherwise the one that goes on, or the one
+/// that has carried to the target last.
+async fn copy_of(ledger: &Ledger, plan: &Plan) -> Result<Option<Plan>, Error> {
     if let Some(of) = &plan.of {
-        return Ok(plan::read(ledger, &of.run).await?.into_iter().collect());
+        return plan::read(ledger, &of.run).await;
     }
-    let (current, latest) = (current::read(ledger).await?, current::latest(ledger).await?);
-    let known = [current.map(|current| current.run), latest];
-    // Of one that is on its way back, the way forth is known as well.
-    let mut runs: Vec<RunId> = known.into_iter().flatten().flat_map(|run| [run.forth(), run]).collect();
-    runs.dedup();
-    let mut copies = Vec::new();
-    for run in runs {
-        let copy = plan::read(ledger, &run).await?;
-        copies.extend(copy.filter(|copy| are_the_same(&copy.definition, &plan.definition)));
+    match going_on(ledger, &plan.definition).await? {
+        None => earlier::newest(ledger, |copy| are_the_same(&copy.definition, &plan.definition)).await,
+        found => Ok(found),
     }
-    Ok(copies)
 }
 
 /// Whether two migrations carry the one table to the other.

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Difference, Found};
-use crate::copy::{current, dropped, table};
+use crate::copy::{dropped, table};
+use crate::cutover;
 use crate::error::{Error, Kind};
 use crate::ledger::{Entry, Ledger};
 use crate::limit::Limit;
 use crate::patience::{Meter, patiently};
-use crate::plan::{self, Job, Plan, RunId, Scope};
+use crate::plan::{self, Plan, RunId, Scope};
 use crate::services::Services;
 
 /// Entries that are read at a time.
@@ -94,9 +95,6 @@ pub struct Verified {
 /// compared anew.
 pub(crate) async fn begin(services: &Services, plan: &Plan) -> Result<(), Error> {
     let (ledger, run, attempt) = (&services.ledger, &plan.run, plan.attempt);
-    if plan.job == Job::Migrate && plan.definition.target.is_some() {
-        current::remember(ledger, run).await?;
-    }
     let before: Option<Round> = ledger.get(run, Entry::Round).await?;
     if !plan.is_verified() || before.as_ref().is_some_and(|round| round.attempt >= attempt) {
         return Ok(());
@@ -126,6 +124,9 @@ pub async fn lend(books: &Ledger, to: &Ledger, copy: &RunId) -> Result<(), Error
         to.put(&forth, Entry::Plan, &plan).await?;
     }
     for run in [&forth, copy] {
+        if let Some(cutover) = cutover::read(books, run).await? {
+            to.put(run, Entry::Cutover, &cutover).await?;
+        }
         for dropped in dropped::list(books, run).await? {
             dropped::note(to, run, &dropped).await?;
         }
