@@ -36,8 +36,12 @@ pub(crate) fn conclude(
     };
     let (mut lines, mut object) = (lines, object);
     if summary.failure.as_ref().is_some_and(|failure| failure.error == Kind::TablesDiffer.name()) {
-        let run = plan.of.as_ref().map_or(&plan.run, |of| &of.run);
+        let run = plan.copy();
         lines.push(match &plan.definition.target {
+            Some(_) if left.is_handed_over => {
+                "  to go on    nothing: since its cut-over, or since it was given up, the target is not the copy's"
+                    .into()
+            }
             Some(_) => {
                 format!("  to go on    `run verify {run} --repair` sets right what differs; then `run verify {run}`")
             }

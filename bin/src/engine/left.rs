@@ -3,9 +3,9 @@
 use aws_sdk_dynamodb::Client;
 use migration::copy::books::{self, Course};
 use migration::copy::notes;
-use migration::cutover::Look;
+use migration::cutover::{self, Look, Phase};
 use migration::failures::{self, FailedItem};
-use migration::plan::{self, RunId};
+use migration::plan::{self, Plan, RunId};
 use migration::prewarm::{self, Raised};
 use migration::summary::{self, Summary};
 use migration::table::Table;
@@ -22,6 +22,8 @@ pub(crate) type SeenCopy = Result<Box<Look>, String>;
 pub(crate) struct Left {
     /// Whether any attempt has come so far that its plan was written: before that nothing is begun, and there is nothing to go on with.
     pub(crate) is_prepared: bool,
+    /// Whether the target of its copy, or of the one that it compares, is left to the application, so that nobody sets it right.
+    pub(crate) is_handed_over: bool,
     /// Nothing where the run ended before it could sum up.
     pub(crate) summary: Option<Summary>,
     pub(crate) failures: Vec<FailedItem>,
@@ -49,8 +51,11 @@ impl Left {
 
     /// Reads the ledger alone.
     pub(crate) async fn in_ledger(ledger: &Ledger, run: &RunId) -> Result<Self, Error> {
+        let plan = plan::read(ledger, run).await?;
+        let cutover = cutover::read(ledger, plan.as_ref().map_or(run, Plan::copy)).await?;
         Ok(Self {
-            is_prepared: plan::read(ledger, run).await?.is_some(),
+            is_prepared: plan.is_some(),
+            is_handed_over: cutover.is_some_and(|cutover| cutover.phase >= Phase::EndingReplay),
             summary: summary::read(ledger, run).await?,
             failures: failures::list(ledger, run, LISTED_FAILURES).await?,
             differences: verify::differences(ledger, run, LISTED_FAILURES).await?,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::cut_over::{COPY, steady};
+use crate::cut_over::{rehearsed, steady};
 use crate::support::{Folder, Running};
 
 /// Stops once the test has opened the pipe `stop` and let go of it, and notes each time that it has.
@@ -27,11 +27,7 @@ fn log(folder: &Folder) -> String {
 
 #[test]
 fn ctrl_c_lets_the_command_finish_and_the_same_cut_over_goes_on() {
-    let folder = Folder::new();
-    folder.write("migration.yaml", COPY);
-    let mut rehearsal = Running::start(folder.command(["--items", "20", "--database", "table.db"]));
-    rehearsal.wait_for_line("in step:");
-    let run = folder.only_run();
+    let (folder, rehearsal, run) = rehearsed(20);
     assert!(Command::new("mkfifo").arg(folder.path().join("stop")).status().unwrap().success());
 
     // A second one waits for nothing; the command goes on.
@@ -64,11 +60,7 @@ fn ctrl_c_lets_the_command_finish_and_the_same_cut_over_goes_on() {
 
 #[test]
 fn a_cut_over_that_was_broken_off_is_taken_back() {
-    let folder = Folder::new();
-    folder.write("migration.yaml", COPY);
-    let mut rehearsal = Running::start(folder.command(["--items", "20", "--database", "table.db"]));
-    rehearsal.wait_for_line("in step:");
-    let run = folder.only_run();
+    let (folder, rehearsal, run) = rehearsed(20);
     let mut cut = Running::start(folder.command(["cutover", &run, "--before", "true"]));
     cut.wait_for_line("waiting for what was written last");
     cut.signal("INT");

@@ -38,13 +38,20 @@ pub(crate) fn steady(text: &str) -> String {
     })
 }
 
-#[test]
-fn a_rehearsed_copy_is_looked_after_and_cut_over_from_other_processes() {
+/// A copy of so many items that stays in step in a process of its own, and its run.
+pub(crate) fn rehearsed(items: u32) -> (Folder, Running, String) {
     let folder = Folder::new();
     folder.write("migration.yaml", COPY);
-    let mut rehearsal = Running::start(folder.command(["--items", "60", "--database", "table.db"]));
+    let items = items.to_string();
+    let mut rehearsal = Running::start(folder.command(["--items", &items, "--database", "table.db"]));
     rehearsal.wait_for_line("in step:");
     let run = folder.only_run();
+    (folder, rehearsal, run)
+}
+
+#[test]
+fn a_rehearsed_copy_is_looked_after_and_cut_over_from_other_processes() {
+    let (folder, rehearsal, run) = rehearsed(60);
     insta::assert_snapshot!("copy_status", steady(&folder.run(&format!("status {run}")).shown()));
     let status = folder.run_json(&format!("status {run}"), 0);
     assert_eq!((&status["copy"]["backlog"], &status["copy"]["alarms"]), (&json!(0), &json!([])));
@@ -96,7 +103,13 @@ async fn a_target_that_was_cut_over_to_is_not_repaired() {
     assert_eq!((refused.code, folder.export("table.db", "movies-by-title", &["title"])), (Some(2), before));
     insta::assert_snapshot!("repair_after_cutover_without_a_way_back", steady(&refused.shown()));
     // It is compared all the same, and what differs is listed by the copy's name.
-    assert_eq!(folder.run(&format!("verify {run}")).code, Some(1));
+    let compared = folder.run(&format!("verify {run}"));
+    assert_eq!(compared.code, Some(1), "{}", compared.stderr);
+    assert!(
+        compared.stdout.contains("to go on    nothing") && !compared.stdout.contains("--repair"),
+        "{}",
+        compared.stdout
+    );
     let differences = folder.run(&format!("differences {run}"));
     let listed: serde_json::Value = serde_json::from_str(&differences.stdout).unwrap();
     assert_eq!(listed["target_key"]["title"]["S"], "A film of the target's", "{}", differences.shown());
@@ -104,11 +117,8 @@ async fn a_target_that_was_cut_over_to_is_not_repaired() {
 
 #[test]
 fn a_rehearsal_that_stays_in_step_hears_a_stop() {
-    let folder = Folder::new();
-    folder.write("migration.yaml", COPY);
-    let mut rehearsal = Running::start(folder.command(["--items", "20", "--database", "table.db"]));
-    rehearsal.wait_for_line("in step:");
-    let stopped = folder.run(&format!("stop {}", folder.only_run()));
+    let (folder, rehearsal, run) = rehearsed(20);
+    let stopped = folder.run(&format!("stop {run}"));
     assert_eq!(stopped.code, Some(0), "{}", stopped.stderr);
     let ended = rehearsal.end();
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use embedded::{Hazards, Misfortunes};
 use jiff::Timestamp;
 use migration::copy::books;
-use migration::copy::sync::{self, Sync};
+use migration::copy::sync::Sync;
 use migration::cutover::{self, Mover, Options, Phase};
 use migration::plan::Plan;
 use migration::transform::Functions;
@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, in_step};
-use super::guards::assert_carried;
+use super::guards::{assert_carried, until_capture_is_off};
 use super::whole::{LINES, SOURCE, TARGET, World, clock};
 use crate::tap::{Answer, Forward, Request, Tap, refusal, tapped};
 
@@ -59,13 +59,6 @@ async fn dies_at(world: &World, plan: &Plan, options: Options, phase: Phase) {
     }
     let found = cutover::read(&world.services.ledger, &plan.run).await.unwrap().unwrap();
     assert_eq!(found.phase, phase);
-}
-
-async fn until_capture_is_off(world: &World, plan: &Plan) {
-    let is_off = |sync: Sync| sync.capture.is_some_and(|mapping| mapping.is_disabled());
-    while !is_off(sync::check(&world.services, &plan.run).await.unwrap()) {
-        sleep(Duration::from_millis(50)).await;
-    }
 }
 
 /// Whether a way back is opened counts as it was said last, until it is being opened.

@@ -195,7 +195,7 @@ async fn items_that_expire_hold_nothing_up() {
     assert_eq!(world.items(TARGET).await, world.images().await);
 }
 
-async fn until_capture_is_off(world: &World, plan: &Plan) {
+pub(super) async fn until_capture_is_off(world: &World, plan: &Plan) {
     let is_off = |sync: Sync| sync.capture.is_some_and(|mapping| mapping.is_disabled());
     while !is_off(sync::check(&world.services, &plan.run).await.unwrap()) {
         sleep(Duration::from_millis(50)).await;
