@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodbstreams::Client;
+use aws_sdk_dynamodbstreams::error::SdkError;
 use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsOutput;
 use aws_sdk_dynamodbstreams::types::{Record, Shard, ShardIteratorType, StreamRecord};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -20,7 +21,7 @@ use crate::copy::put::{Spent, Tables, same_item, same_key};
 use crate::copy::way::Way;
 use crate::copy::{Images, books, expiry, table};
 use crate::definition::Target;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::item::Item;
 use crate::patience::{Meter, patiently};
 use crate::plan::Plan;
@@ -54,6 +55,8 @@ pub(super) enum Reach {
 /// A place in a shard.
 struct Place {
     iterator: String,
+    /// The sequence number of the last record before it.
+    last: Option<String>,
     /// How many more empty answers mean that the end is reached.
     empty_answers: u32,
     /// The shard that this one came out of, where what was changed lately may reach back into it.
@@ -145,22 +148,24 @@ impl<'t> Tail<'t> {
                 asked_all = Instant::now();
             }
             let places = self.places.iter().filter(|(id, _)| !at_end.contains(*id));
-            let asked: Vec<_> = places.map(|(id, place)| (id.clone(), place.iterator.clone())).collect();
-            if asked.is_empty() {
+            let asked =
+                stream::iter(places).map(async |(id, place)| Ok::<_, Error>((id.clone(), self.read(id, place).await?)));
+            let answers: Vec<_> = asked.buffered(IN_FLIGHT).try_collect().await?;
+            if answers.is_empty() {
                 return Ok(has_come);
             }
-            let client = self.client;
-            let asked =
-                stream::iter(asked).map(async |(id, iterator)| Ok::<_, Error>((id, get(client, &iterator).await?)));
-            let answers: Vec<_> = asked.buffered(IN_FLIGHT).try_collect().await?;
-            for (id, answer) in answers {
-                let (came, left) = self.take(&id, answer, reach).await?;
+            let mut ended = BTreeSet::new();
+            for (id, (answer, empty_answers)) in answers {
+                let (came, left) = self.take(&id, answer, empty_answers, reach).await?;
                 has_come |= came;
                 match left {
                     Left::More => {}
                     Left::Nothing => drop(at_end.insert(id)),
-                    Left::Ended => self.enter_children(&id).await?,
+                    Left::Ended => drop(ended.insert(id)),
                 }
+            }
+            if !ended.is_empty() {
+                self.enter_children(&ended).await?;
             }
         }
     }
@@ -263,24 +268,63 @@ impl<'t> Tail<'t> {
     /// Begins to read a shard.
     async fn enter(&mut self, shard: &Shard) -> Result<(), Error> {
         let Some(id) = shard.shard_id().filter(|id| !self.known.contains(*id)) else { return Ok(()) };
-        let got = patiently(&Meter::default(), async || {
-            let get = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(id);
-            let get = get.shard_iterator_type(ShardIteratorType::TrimHorizon).send().await;
-            get.map_err(|error| Error::from_sdk("GetShardIterator", error))
-        })
-        .await?;
+        let iterator = self.iterator(id, None).await?;
         self.known.insert(id.to_owned());
-        if let Some(iterator) = got.shard_iterator {
-            let parent = shard.parent_shard_id().map(str::to_owned);
-            self.places.insert(id.to_owned(), Place { iterator, empty_answers: EMPTY_ANSWERS, parent });
-        }
+        let parent = shard.parent_shard_id().map(str::to_owned);
+        self.places.insert(id.to_owned(), Place { iterator, last: None, empty_answers: EMPTY_ANSWERS, parent });
         Ok(())
     }
 
-    /// Those that came out of one that has ended.
-    async fn enter_children(&mut self, id: &str) -> Result<(), Error> {
+    /// An iterator behind a record of a shard, or from the shard's beginning.
+    async fn iterator(&self, shard: &str, behind: Option<&str>) -> Result<String, Error> {
+        let kind = match behind {
+            Some(_) => ShardIteratorType::AfterSequenceNumber,
+            None => ShardIteratorType::TrimHorizon,
+        };
+        let got = patiently(&Meter::default(), async || {
+            let get = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(shard);
+            let get = get.shard_iterator_type(kind.clone()).set_sequence_number(behind.map(str::to_owned));
+            get.send().await.map_err(|error| Error::from_sdk("GetShardIterator", error))
+        })
+        .await?;
+        got.shard_iterator.ok_or_else(|| Error::new(Kind::Unavailable, format!("shard {shard} has no iterator")))
+    }
+
+    /// Reads on from a place; where nobody has read for longer than its iterator lasts, with another one. Tells as well how many more
+    /// empty answers mean the end.
+    async fn read(&self, shard: &str, place: &Place) -> Result<(GetRecordsOutput, u32), Error> {
+        if let Some(answer) = self.records(&place.iterator).await? {
+            return Ok((answer, place.empty_answers));
+        }
+        // Empty answers come again first. Whoever reads so many shards that their iterators expire meanwhile wouldn't get past them.
+        let renewed = async || Ok::<_, Error>((self.iterator(shard, place.last.as_deref()).await?, EMPTY_ANSWERS));
+        let (mut iterator, mut empty_answers) = renewed().await?;
+        loop {
+            match self.records(&iterator).await? {
+                None => (iterator, empty_answers) = renewed().await?,
+                Some(GetRecordsOutput { records, next_shard_iterator: Some(next), .. })
+                    if records.as_ref().is_none_or(Vec::is_empty) && empty_answers > 1 =>
+                {
+                    (iterator, empty_answers) = (next, empty_answers - 1);
+                }
+                Some(answer) => return Ok((answer, empty_answers)),
+            }
+        }
+    }
+
+    /// What an iterator gives; nothing where it has expired.
+    async fn records(&self, iterator: &str) -> Result<Option<GetRecordsOutput>, Error> {
+        patiently(&Meter::default(), async || match self.client.get_records().shard_iterator(iterator).send().await {
+            Err(SdkError::ServiceError(answer)) if answer.err().is_expired_iterator_exception() => Ok(None),
+            got => got.map(Some).map_err(|error| Error::from_sdk("GetRecords", error)),
+        })
+        .await
+    }
+
+    /// Those that came out of some that have ended.
+    async fn enter_children(&mut self, ended: &BTreeSet<String>) -> Result<(), Error> {
         for shard in self.shards().await? {
-            if shard.parent_shard_id() == Some(id) {
+            if shard.parent_shard_id().is_some_and(|parent| ended.contains(parent)) {
                 self.enter(&shard).await?;
             }
         }
@@ -296,14 +340,22 @@ impl<'t> Tail<'t> {
     }
 
     /// Takes what was read of a shard; tells whether anything came that breaks the silence, and what is left.
-    async fn take(&mut self, id: &str, answer: GetRecordsOutput, reach: Reach) -> Result<(bool, Left), Error> {
-        let Some(Place { empty_answers, parent, .. }) = self.places.remove(id) else {
+    async fn take(
+        &mut self,
+        id: &str,
+        answer: GetRecordsOutput,
+        empty_answers: u32,
+        reach: Reach,
+    ) -> Result<(bool, Left), Error> {
+        let Some(Place { parent, last, .. }) = self.places.remove(id) else {
             return Ok((false, Left::Nothing));
         };
         let records = answer.records.unwrap_or_default();
         let is_empty = records.is_empty();
         let times = || records.iter().filter_map(|record| made(record.dynamodb.as_ref()?));
         let (oldest, newest) = (times().next(), times().next_back());
+        let number = |record: &Record| record.dynamodb.as_ref()?.sequence_number.clone();
+        let last = records.last().and_then(number).or(last);
         self.read += records.len() as u64;
         self.mover.reads(self.read, newest);
         let mut has_come = false;
@@ -322,7 +374,7 @@ impl<'t> Tail<'t> {
             parent => parent.filter(|_| oldest.is_none()),
         };
         let Some(iterator) = answer.next_shard_iterator else { return Ok((has_come, Left::Ended)) };
-        self.places.insert(id.to_owned(), Place { iterator, empty_answers, parent });
+        self.places.insert(id.to_owned(), Place { iterator, last, empty_answers, parent });
         Ok((has_come, if is_at_end || is_near { Left::Nothing } else { Left::More }))
     }
 
@@ -339,14 +391,6 @@ impl<'t> Tail<'t> {
         // What the target deletes by itself needn't be waited for.
         Ok(is_recent && !(is_expiry && self.expiry.is_some()))
     }
-}
-
-async fn get(client: &Client, iterator: &str) -> Result<GetRecordsOutput, Error> {
-    patiently(&Meter::default(), async || {
-        let get = client.get_records().shard_iterator(iterator).send().await;
-        get.map_err(|error| Error::from_sdk("GetRecords", error))
-    })
-    .await
 }
 
 fn made(change: &StreamRecord) -> Option<Timestamp> {

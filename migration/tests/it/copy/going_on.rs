@@ -1,11 +1,11 @@
 //! How a cut-over goes on that was begun before, or was taken back, and what is left to do once the application is moved.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use embedded::{Hazards, Misfortunes};
 use jiff::Timestamp;
 use migration::copy::books;
 use migration::copy::sync::Sync;
@@ -13,11 +13,12 @@ use migration::cutover::{self, Mover, Options, Phase};
 use migration::plan::Plan;
 use migration::transform::Functions;
 use migration::{Error, Kind, Services, control};
+use serde_json::Value;
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, in_step};
-use super::guards::{assert_carried, until_capture_is_off};
+use super::guards::{assert_carried, late, until_capture_is_off};
 use super::whole::{LINES, SOURCE, TARGET, World, clock};
 use crate::tap::{Answer, Forward, Request, Tap, refusal, tapped};
 
@@ -138,9 +139,7 @@ async fn what_comes_when_capture_has_ended_is_noticed_beside_others_too() {
 #[tokio::test(start_paused = true)]
 async fn an_item_that_is_changed_often_hides_no_other() {
     let (world, plan) = in_step(LINES).await;
-    let after = Duration::from_secs(1_800)..=Duration::from_secs(1_800);
-    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, forked: 0.0, rewound: 0.0, after };
-    world.aws.set_hazards(Some(Misfortunes::new(1, late)));
+    world.aws.set_hazards(Some(late(Duration::from_secs(1_800))));
     world.put(3, "held up").await;
     sleep(Duration::from_secs(5)).await;
     world.aws.set_hazards(None);
@@ -189,4 +188,46 @@ async fn what_can_t_be_cleared_away_keeps_no_application_down() {
     assert_eq!((course.capture, course.replay, course.stream_enabled_by_us), (None, None, false));
     let source = world.client.describe_table().table_name(SOURCE).send().await.unwrap().table.unwrap();
     assert!(source.stream_specification.is_none_or(|stream| !stream.stream_enabled));
+}
+
+/// Somebody whose machine sleeps twice while he reads: before he has come to a record, and when he has read some.
+#[derive(Default)]
+struct Sleeper {
+    reads: AtomicU32,
+    /// Where iterators were asked for.
+    places: Mutex<Vec<Value>>,
+}
+
+#[async_trait]
+impl Tap for Sleeper {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        match request.operation.as_str() {
+            "GetRecords" if [1, 60].contains(&self.reads.fetch_add(1, Ordering::SeqCst)) => {
+                tokio::time::advance(Duration::from_secs(16 * 60)).await;
+            }
+            "GetShardIterator" => self.places.lock().unwrap().push(request.body.clone()),
+            _ => {}
+        }
+        forward.await
+    }
+}
+
+/// An iterator lasts for 15 minutes; a machine sleeps for longer.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_the_stream_is_read_on_where_an_iterator_has_expired() {
+    let (world, plan) = in_step(LINES).await;
+    world.aws.set_hazards(Some(late(Duration::from_secs(40))));
+    world.put(3, "last").await;
+    let sleeper = Arc::new(Sleeper::default());
+    let streams = world.aws.streams_client_builder().http_client(tapped(world.aws.http_client(), sleeper.clone()));
+    let mut services = world.other_services();
+    services.carrier = Some(world.carrier(streams));
+    let options = Options { within: Duration::from_secs(3 * 3_600), ..ONE_WAY };
+    cutover::cut_over(&services, &plan.run, options, &Person::default()).await.unwrap();
+    assert_eq!(world.items(TARGET).await, world.images().await);
+    let places = sleeper.places.lock().unwrap();
+    let is_twice = |at: &Value| places.iter().filter(|other| *other == at).count() > 1;
+    assert!(places.iter().any(is_twice), "no shard was read from its beginning again: {places:?}");
+    let is_behind = |at: &Value| at["ShardIteratorType"] == "AFTER_SEQUENCE_NUMBER";
+    assert!(places.iter().any(is_behind), "none was read on behind its last record: {places:?}");
 }

@@ -24,14 +24,18 @@ use super::whole::{LINES, SOURCE, TARGET, World, clock};
 #[tokio::test(start_paused = true)]
 async fn what_capture_was_not_handed_yet_is_waited_for() {
     let (world, plan) = in_step(LINES).await;
-    let after = Duration::from_secs(40)..=Duration::from_secs(40);
-    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, forked: 0.0, rewound: 0.0, after };
-    world.aws.set_hazards(Some(Misfortunes::new(1, late)));
+    world.aws.set_hazards(Some(late(Duration::from_secs(40))));
     world.put(3, "last").await;
     world.delete(4).await;
     let options = Options { within: Duration::from_secs(600), ..ONE_WAY };
     cutover::cut_over(&world.services, &plan.run, options, &Person::default()).await.unwrap();
     assert_eq!(world.items(TARGET).await, world.images().await);
+}
+
+/// Mappings that hand everything over so much later.
+pub(super) fn late(by: Duration) -> Misfortunes {
+    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, forked: 0.0, rewound: 0.0, after: by..=by };
+    Misfortunes::new(1, late)
 }
 
 async fn until(services: &Services, run: &RunId, phase: Phase) {
@@ -292,9 +296,7 @@ async fn an_application_that_never_rests_is_stopped_all_the_same() {
 #[tokio::test(start_paused = true)]
 async fn what_capture_was_not_handed_for_long_is_waited_for_as_well() {
     let (world, plan) = in_step(LINES).await;
-    let after = Duration::from_secs(1_800)..=Duration::from_secs(1_800);
-    let late = Hazards { killed: 0.0, lost: 0.0, late: 1.0, repeated: 0.0, forked: 0.0, rewound: 0.0, after };
-    world.aws.set_hazards(Some(Misfortunes::new(1, late)));
+    world.aws.set_hazards(Some(late(Duration::from_secs(1_800))));
     world.put(3, "last").await;
     sleep(Duration::from_secs(1_200)).await;
     world.aws.set_hazards(None);
