@@ -19,7 +19,7 @@ use super::{Mover, values};
 use crate::copy::dropped::LeftOut;
 use crate::copy::put::{Spent, Tables, same_item, same_key};
 use crate::copy::way::Way;
-use crate::copy::{Images, books, expiry, table};
+use crate::copy::{Images, books, current, expiry, table};
 use crate::definition::Target;
 use crate::error::{Error, Kind};
 use crate::item::Item;
@@ -82,6 +82,8 @@ pub(super) struct Tail<'t> {
     arn: String,
     /// What was made before breaks no silence.
     since: Timestamp,
+    /// What was made before is the bulk's; see [`Current`](current::Current).
+    changes_from: Option<Timestamp>,
     /// The attribute that the target deletes items by, where it does.
     expiry: Option<String>,
     /// When the shards were listed last.
@@ -119,6 +121,7 @@ impl<'t> Tail<'t> {
             images: Images::new(plan, &services.functions)?,
             arn,
             since: began - LATELY,
+            changes_from: current::read(&services.ledger).await?.and_then(|current| current.changes_from),
             expiry: table::expiry_after(services, plan).await?,
             listed: Instant::now(),
             places: BTreeMap::new(),
@@ -199,8 +202,10 @@ impl<'t> Tail<'t> {
     async fn is_applied(&self, tables: &Tables<'_>, witness: &Witness, target: &Target) -> Result<bool, Error> {
         let spent = &mut Spent::default();
         let now = tables.read_source(&witness.key, spent).await?;
-        // One that can't be carried is a dead letter, or has none to be: either is told elsewhere.
-        let Ok(image) = now.as_ref().map_or(Ok(None), |item| tables.images.of(item)) else { return Ok(true) };
+        // What can't be carried is a failure of the bulk, or will be a dead letter once it was captured: either is told elsewhere.
+        let Ok(image) = now.as_ref().map_or(Ok(None), |item| tables.images.of(item)) else {
+            return Ok(witness.was_made_before(self.changes_from));
+        };
         let place = image.as_ref().map(|image| tables.images.target_key_of(image));
         if let (Some(image), Some(place)) = (&image, &place) {
             let is_ours = |found: &Item| {

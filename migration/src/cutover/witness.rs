@@ -27,6 +27,13 @@ pub(super) struct Witness {
     nth: u64,
 }
 
+impl Witness {
+    /// Whether its last change is from before a moment. Streams tell whole seconds.
+    pub(super) fn was_made_before(&self, moment: Option<Timestamp>) -> bool {
+        self.made.zip(moment).is_some_and(|(made, moment)| made + SignedDuration::from_secs(1) < moment)
+    }
+}
+
 /// The items that were changed last.
 #[derive(Default)]
 pub(super) struct Witnesses {
@@ -64,11 +71,7 @@ impl Witnesses {
 
     /// Lets go of those of which somebody has dropped a change by name, and that nothing has changed since: nobody carries them.
     pub(super) fn let_go_of_the_dropped(&mut self, left_out: &LeftOut) {
-        self.by_key.retain(|_, witness| {
-            let dropped = left_out.dropped_last(&witness.key).zip(witness.made);
-            // Streams tell whole seconds.
-            dropped.is_none_or(|(dropped, made)| made + SignedDuration::from_secs(1) >= dropped)
-        });
+        self.by_key.retain(|_, witness| !witness.was_made_before(left_out.dropped_last(&witness.key)));
     }
 
     /// Lets go of one, by the name that [`iter`](Self::iter) has given.

@@ -19,7 +19,7 @@ use tokio::time::sleep;
 use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, applied, in_step};
 use super::whole::{LINES, SOURCE, TARGET, World};
 
-async fn put(world: &World, item: Value) {
+pub(super) async fn put(world: &World, item: Value) {
     let put = world.client.put_item().table_name(SOURCE).set_item(Some(item_from_json(item).unwrap()));
     put.send().await.unwrap();
 }
@@ -33,7 +33,7 @@ async fn dead_letters(world: &World, plan: &Plan) -> u64 {
 }
 
 /// Waits until so many changes can't be applied, and drops them by name.
-async fn dropped(world: &World, plan: &Plan, ids: &[&str]) {
+pub(super) async fn dropped(world: &World, plan: &Plan, ids: &[&str]) {
     while dead_letters(world, plan).await < ids.len() as u64 {
         sleep(Duration::from_secs(10)).await;
     }
