@@ -11,6 +11,7 @@ mod claim;
 mod drain;
 mod gate;
 pub mod letters;
+mod shards;
 mod switch;
 mod tail;
 mod values;

@@ -6,14 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_dynamodbstreams::Client;
-use aws_sdk_dynamodbstreams::error::SdkError;
 use aws_sdk_dynamodbstreams::operation::get_records::GetRecordsOutput;
-use aws_sdk_dynamodbstreams::types::{Record, Shard, ShardIteratorType, StreamRecord};
+use aws_sdk_dynamodbstreams::types::{Record, Shard, StreamRecord};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::{Duration, Instant};
 
+use super::shards::{Place, Reader};
 use super::witness::{Witness, Witnesses};
 use super::{Mover, values};
 use crate::copy::dropped::LeftOut;
@@ -21,18 +20,15 @@ use crate::copy::put::{Spent, Tables, same_item, same_key};
 use crate::copy::way::Way;
 use crate::copy::{Images, books, current, expiry, table};
 use crate::definition::Target;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::item::Item;
-use crate::patience::{Meter, patiently};
+use crate::patience::Meter;
 use crate::plan::Plan;
 use crate::services::Services;
 use crate::table::Table;
 
 /// What was changed longer ago breaks no silence: it lies before the moment at which the application was stopped.
 const LATELY: SignedDuration = SignedDuration::from_mins(15);
-/// "It might take multiple calls to get to a portion of the shard that contains stream records" (API reference, GetRecords): so
-/// many empty answers in a row are the end. Then one is: the shard is asked again every second.
-const EMPTY_ANSWERS: u32 = 10;
 /// Shards are split and closed at any time.
 const LIST_EVERY: Duration = Duration::from_secs(10);
 /// While a long shard is read, those whose end was reached are asked again: an iterator expires after 15 minutes.
@@ -52,17 +48,6 @@ pub(super) enum Reach {
     End,
 }
 
-/// A place in a shard.
-struct Place {
-    iterator: String,
-    /// The sequence number of the last record before it.
-    last: Option<String>,
-    /// How many more empty answers mean that the end is reached.
-    empty_answers: u32,
-    /// The shard that this one came out of, where what was changed lately may reach back into it.
-    parent: Option<String>,
-}
-
 /// Whether there is more in a shard just now.
 #[derive(PartialEq, Eq)]
 enum Left {
@@ -77,9 +62,8 @@ pub(super) struct Tail<'t> {
     services: &'t Services,
     plan: &'t Plan,
     mover: &'t dyn Mover,
-    client: &'t Client,
+    reader: Reader<'t>,
     images: Images,
-    arn: String,
     /// What was made before breaks no silence.
     since: Timestamp,
     /// What was made before is the bulk's; see [`Current`](current::Current).
@@ -117,9 +101,8 @@ impl<'t> Tail<'t> {
             services,
             plan,
             mover,
-            client: &services.carrier()?.streams,
+            reader: Reader { client: &services.carrier()?.streams, arn },
             images: Images::new(plan, &services.functions)?,
-            arn,
             since: began - LATELY,
             changes_from: current::read(&services.ledger).await?.and_then(|current| current.changes_from),
             expiry: table::expiry_after(services, plan).await?,
@@ -151,8 +134,8 @@ impl<'t> Tail<'t> {
                 asked_all = Instant::now();
             }
             let places = self.places.iter().filter(|(id, _)| !at_end.contains(*id));
-            let asked =
-                stream::iter(places).map(async |(id, place)| Ok::<_, Error>((id.clone(), self.read(id, place).await?)));
+            let asked = stream::iter(places)
+                .map(async |(id, place)| Ok::<_, Error>((id.clone(), self.reader.read(id, place).await?)));
             let answers: Vec<_> = asked.buffered(IN_FLIGHT).try_collect().await?;
             if answers.is_empty() {
                 return Ok(has_come);
@@ -244,7 +227,7 @@ impl<'t> Tail<'t> {
     /// told of.
     async fn enter_open_shards(&mut self) -> Result<(), Error> {
         self.listed = Instant::now();
-        for shard in self.shards().await? {
+        for shard in self.reader.shards().await? {
             if shard.sequence_number_range().is_none_or(|range| range.ending_sequence_number().is_none()) {
                 self.enter(&shard).await?;
             }
@@ -252,83 +235,18 @@ impl<'t> Tail<'t> {
         Ok(())
     }
 
-    async fn shards(&self) -> Result<Vec<Shard>, Error> {
-        let (mut shards, mut start) = (Vec::new(), None);
-        loop {
-            let described = patiently(&Meter::default(), async || {
-                let describe = self.client.describe_stream().stream_arn(&self.arn);
-                let describe = describe.set_exclusive_start_shard_id(start.clone()).send().await;
-                describe.map_err(|error| Error::from_sdk("DescribeStream", error))
-            })
-            .await?;
-            let Some(description) = described.stream_description else { return Ok(shards) };
-            shards.extend(description.shards.unwrap_or_default());
-            start = description.last_evaluated_shard_id;
-            if start.is_none() {
-                return Ok(shards);
-            }
-        }
-    }
-
     /// Begins to read a shard.
     async fn enter(&mut self, shard: &Shard) -> Result<(), Error> {
         let Some(id) = shard.shard_id().filter(|id| !self.known.contains(*id)) else { return Ok(()) };
-        let iterator = self.iterator(id, None).await?;
+        let place = self.reader.enter(id, shard.parent_shard_id()).await?;
         self.known.insert(id.to_owned());
-        let parent = shard.parent_shard_id().map(str::to_owned);
-        self.places.insert(id.to_owned(), Place { iterator, last: None, empty_answers: EMPTY_ANSWERS, parent });
+        self.places.insert(id.to_owned(), place);
         Ok(())
-    }
-
-    /// An iterator behind a record of a shard, or from the shard's beginning.
-    async fn iterator(&self, shard: &str, behind: Option<&str>) -> Result<String, Error> {
-        let kind = match behind {
-            Some(_) => ShardIteratorType::AfterSequenceNumber,
-            None => ShardIteratorType::TrimHorizon,
-        };
-        let got = patiently(&Meter::default(), async || {
-            let get = self.client.get_shard_iterator().stream_arn(&self.arn).shard_id(shard);
-            let get = get.shard_iterator_type(kind.clone()).set_sequence_number(behind.map(str::to_owned));
-            get.send().await.map_err(|error| Error::from_sdk("GetShardIterator", error))
-        })
-        .await?;
-        got.shard_iterator.ok_or_else(|| Error::new(Kind::Unavailable, format!("shard {shard} has no iterator")))
-    }
-
-    /// Reads on from a place; where nobody has read for longer than its iterator lasts, with another one. Tells as well how many more
-    /// empty answers mean the end.
-    async fn read(&self, shard: &str, place: &Place) -> Result<(GetRecordsOutput, u32), Error> {
-        if let Some(answer) = self.records(&place.iterator).await? {
-            return Ok((answer, place.empty_answers));
-        }
-        // Empty answers come again first. Whoever reads so many shards that their iterators expire meanwhile wouldn't get past them.
-        let renewed = async || Ok::<_, Error>((self.iterator(shard, place.last.as_deref()).await?, EMPTY_ANSWERS));
-        let (mut iterator, mut empty_answers) = renewed().await?;
-        loop {
-            match self.records(&iterator).await? {
-                None => (iterator, empty_answers) = renewed().await?,
-                Some(GetRecordsOutput { records, next_shard_iterator: Some(next), .. })
-                    if records.as_ref().is_none_or(Vec::is_empty) && empty_answers > 1 =>
-                {
-                    (iterator, empty_answers) = (next, empty_answers - 1);
-                }
-                Some(answer) => return Ok((answer, empty_answers)),
-            }
-        }
-    }
-
-    /// What an iterator gives; nothing where it has expired.
-    async fn records(&self, iterator: &str) -> Result<Option<GetRecordsOutput>, Error> {
-        patiently(&Meter::default(), async || match self.client.get_records().shard_iterator(iterator).send().await {
-            Err(SdkError::ServiceError(answer)) if answer.err().is_expired_iterator_exception() => Ok(None),
-            got => got.map(Some).map_err(|error| Error::from_sdk("GetRecords", error)),
-        })
-        .await
     }
 
     /// Those that came out of some that have ended.
     async fn enter_children(&mut self, ended: &BTreeSet<String>) -> Result<(), Error> {
-        for shard in self.shards().await? {
+        for shard in self.reader.shards().await? {
             if shard.parent_shard_id().is_some_and(|parent| ended.contains(parent)) {
                 self.enter(&shard).await?;
             }
@@ -338,7 +256,7 @@ impl<'t> Tail<'t> {
 
     /// The one that a shard came out of, if it can still be read.
     async fn enter_parent(&mut self, id: &str) -> Result<(), Error> {
-        match self.shards().await?.into_iter().find(|shard| shard.shard_id() == Some(id)) {
+        match self.reader.shards().await?.into_iter().find(|shard| shard.shard_id() == Some(id)) {
             Some(parent) => self.enter(&parent).await,
             None => Ok(()),
         }
