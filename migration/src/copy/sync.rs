@@ -20,7 +20,7 @@ use crate::cutover::{self, Phase};
 use crate::definition::Carry;
 use crate::error::{Error, Kind};
 use crate::patience::{Meter, patiently};
-use crate::plan::{Plan, RunId};
+use crate::plan::{Engine, Plan, RunId};
 use crate::services::{Carrier, Services};
 use crate::table::Table;
 
@@ -209,7 +209,8 @@ pub(crate) async fn come_up(services: &Services, run: &RunId) -> Result<Waiting,
     if !sync.is_in_step() {
         let bulk_over = books::course(&services.ledger, run).await?.bulk_over;
         let waited_seconds = bulk_over.map_or(0, |over| seconds_between(over, (services.clock)()));
-        return Ok(Waiting::seconds(next_look(sync.backlog(), waited_seconds)));
+        let engine = services.plan(run).await?.engine;
+        return Ok(Waiting::seconds(next_look(engine, sync.backlog(), waited_seconds)));
     }
     let now = (services.clock)();
     books::amend(&services.ledger, run, |course| {
@@ -220,8 +221,12 @@ pub(crate) async fn come_up(services: &Services, run: &RunId) -> Result<Waiting,
 }
 
 /// In how many seconds a backlog is worth another look. Where it isn't that which holds the target up, the longer it lasts the
-/// later: each look is events of the execution, of which it has 25,000.
-fn next_look(backlog: u64, waited_seconds: i64) -> u32 {
+/// later: each look is events of the execution, of which it has 25,000. In this process a look costs nothing, and somebody may wait for
+/// the run to stop.
+fn next_look(engine: Engine, backlog: u64, waited_seconds: i64) -> u32 {
+    if engine != Engine::StepFunctions {
+        return LOOK_SECONDS;
+    }
     let seconds = (backlog / APPLIED_A_SECOND).max(waited_seconds.unsigned_abs() / LOOKS_IN_A_WAIT);
     u32::try_from(seconds).unwrap_or(LONGEST_WAIT_SECONDS).clamp(LOOK_SECONDS, LONGEST_WAIT_SECONDS)
 }

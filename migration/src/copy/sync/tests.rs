@@ -48,6 +48,7 @@ fn what_would_lose_changes_is_told_while_there_is_time() {
 /// A look is eight events or so: 25,000 are enough for more than a week in which nothing is captured.
 #[test]
 fn the_longer_it_is_waited_the_fewer_looks_there_are() {
+    let next_look = |backlog, waited_seconds| next_look(Engine::StepFunctions, backlog, waited_seconds);
     assert_eq!([next_look(0, 0), next_look(0, 300), next_look(100_000, 0)], [5, 5, 300]);
     let (mut waited_seconds, mut looks) = (0, 0);
     while waited_seconds < 7 * 24 * 3_600 {
@@ -55,6 +56,14 @@ fn the_longer_it_is_waited_the_fewer_looks_there_are() {
         looks += 1;
     }
     assert!(looks * 8 < 25_000, "{looks} looks");
+}
+
+/// Whoever presses Ctrl-C isn't kept for minutes by what waits.
+#[test]
+fn a_run_in_this_process_is_looked_at_all_the_time() {
+    for engine in [Engine::Embedded, Engine::Direct] {
+        assert_eq!(next_look(engine, 100_000, 7 * 24 * 3_600), LOOK_SECONDS);
+    }
 }
 
 #[test]
