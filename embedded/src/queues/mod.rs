@@ -34,7 +34,8 @@ const TABLES: &str = "
         message_group TEXT NOT NULL, deduplication TEXT NOT NULL, body TEXT NOT NULL, sent_at REAL NOT NULL,
         visible_at REAL NOT NULL, receives INTEGER NOT NULL DEFAULT 0, first_received_at REAL, came_from TEXT);
     CREATE INDEX IF NOT EXISTS \"::message_order\" ON \"::messages\" (queue, number);
-    CREATE INDEX IF NOT EXISTS \"::message_visibility\" ON \"::messages\" (queue, visible_at, message_group, receives);
+    CREATE INDEX IF NOT EXISTS \"::message_visibility\" ON \"::messages\" (queue, visible_at, message_group, receives,
+        sent_at);
     CREATE TABLE IF NOT EXISTS \"::deduplications\" (queue TEXT NOT NULL, message_group TEXT NOT NULL,
         id TEXT NOT NULL, number INTEGER NOT NULL, until REAL NOT NULL, PRIMARY KEY (queue, message_group, id));";
 
