@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use super::change::{Change, What};
+use super::change::{Change, What, was_before};
 use super::current::{self, Current};
 use super::image::Images;
 use super::notes::Lot;
@@ -136,8 +136,7 @@ async fn outgoing(
 ) -> Result<Option<Captured>, Error> {
     // One that doesn't say when it was made is carried.
     let changed = changed(record)?.unwrap_or_else(services.clock);
-    // Half a second either way: the stream tells whole ones.
-    if current.changes_from.is_some_and(|from| changed + SignedDuration::from_secs(1) < from) {
+    if current.changes_from.is_some_and(|from| was_before(changed, from)) {
         return Ok(None);
     }
     if is_expiry(record) && current.expiries_until.is_some_and(|until| changed > until) {

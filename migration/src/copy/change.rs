@@ -1,7 +1,7 @@
 //! A change on its way from the source's stream to the target: the body of a message in the queue. Images travel typed and
 //! untouched (R14).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -21,6 +21,12 @@ pub struct Change {
     pub key: Value,
     /// What was done.
     pub what: What,
+}
+
+/// Whether what a stream says was made at `made` was made before a moment, for certain: it tells whole seconds, with half a second
+/// either way.
+pub(crate) fn was_before(made: Timestamp, moment: Timestamp) -> bool {
+    made + SignedDuration::from_secs(1) < moment
 }
 
 /// What was done to an item.

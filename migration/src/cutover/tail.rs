@@ -31,8 +31,6 @@ use crate::table::Table;
 const LATELY: SignedDuration = SignedDuration::from_mins(15);
 /// Shards are split and closed at any time.
 const LIST_EVERY: Duration = Duration::from_secs(10);
-/// While a long shard is read, those whose end was reached are asked again: an iterator expires after 15 minutes.
-const ASK_ALL_EVERY: Duration = Duration::from_secs(300);
 /// Requests that are under way, of shards that are read and of items that are compared.
 const IN_FLIGHT: usize = 16;
 
@@ -127,12 +125,7 @@ impl<'t> Tail<'t> {
             self.enter_open_shards().await?;
         }
         let (mut has_come, mut at_end) = (false, BTreeSet::new());
-        let mut asked_all = Instant::now();
         loop {
-            if asked_all.elapsed() >= ASK_ALL_EVERY {
-                at_end.clear();
-                asked_all = Instant::now();
-            }
             let places = self.places.iter().filter(|(id, _)| !at_end.contains(*id));
             let asked = stream::iter(places)
                 .map(async |(id, place)| Ok::<_, Error>((id.clone(), self.reader.read(id, place).await?)));

@@ -4,8 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
+use crate::copy::change::was_before;
 use crate::copy::dropped::LeftOut;
 use crate::copy::put::same_key;
 use crate::item::Item;
@@ -28,9 +29,9 @@ pub(super) struct Witness {
 }
 
 impl Witness {
-    /// Whether its last change is from before a moment. Streams tell whole seconds.
+    /// Whether its last change is from before a moment.
     pub(super) fn was_made_before(&self, moment: Option<Timestamp>) -> bool {
-        self.made.zip(moment).is_some_and(|(made, moment)| made + SignedDuration::from_secs(1) < moment)
+        self.made.zip(moment).is_some_and(|(made, moment)| was_before(made, moment))
     }
 }
 
