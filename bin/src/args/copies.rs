@@ -21,8 +21,12 @@ pub(crate) struct CutoverArgs {
     /// For how long the changes that were made last are waited for
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) within: u64,
+    /// How long ago the two tables may have begun to be compared; more than the 24 h of a stream is for tables that take longer,
+    /// when capture was never so far behind since
+    #[arg(long, value_name = "HOURS", default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) verified_within: u64,
     /// Take a cut-over back that was begun; where none was, give the copy up: its target is kept in step no more
-    #[arg(long, conflicts_with_all = ["reverse", "before", "after", "within"])]
+    #[arg(long, conflicts_with_all = ["reverse", "before", "after", "within", "verified_within"])]
     pub(crate) abort: bool,
     /// Begin on AWS without asking
     #[arg(long)]

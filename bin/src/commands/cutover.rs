@@ -27,9 +27,14 @@ pub(crate) async fn cutover(args: CutoverArgs) -> Result<Ended, CliError> {
     }
     let (plan, services) = (&copy.plan, &copy.services);
     let run = &plan.run;
+    let options = Options {
+        reverse: args.reverse,
+        within: Duration::from_secs(args.within),
+        verified_within: Duration::from_secs(args.verified_within * 3_600),
+    };
     let seen = cutover::look(services, run).await?;
     copy_status::lines(&seen).iter().for_each(|line| show::line(format_args!("  {line}")));
-    let refusals = if seen.cutover.is_none() { cutover::refusals(&seen, args.reverse) } else { Vec::new() };
+    let refusals = if seen.cutover.is_none() { cutover::refusals(&seen, &options) } else { Vec::new() };
     if !refusals.is_empty() {
         show::line(format_args!("run {run} can't be cut over yet, and nothing was changed:"));
         refusals.iter().for_each(|refusal| show::line(format_args!("  {}", refusal.words(run))));
@@ -42,13 +47,12 @@ pub(crate) async fn cutover(args: CutoverArgs) -> Result<Ended, CliError> {
         show::line("nothing was begun");
         return Ok(Ended::Stopped);
     }
-    cut_over(&copy, &args).await
+    cut_over(&copy, options, &args).await
 }
 
-async fn cut_over(copy: &Copy, args: &CutoverArgs) -> Result<Ended, CliError> {
+async fn cut_over(copy: &Copy, options: Options, args: &CutoverArgs) -> Result<Ended, CliError> {
     let (plan, services) = (&copy.plan, &copy.services);
     let mut signals = Signals::listen()?;
-    let options = Options { reverse: args.reverse, within: Duration::from_secs(args.within) };
     let shell = Shell::new(plan, args);
     let done = tokio::select! {
         // An end that is there already goes before the wish to leave.

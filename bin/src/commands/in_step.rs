@@ -129,7 +129,7 @@ impl Kept<'_> {
     /// the report goes to `notes`, whether it succeeds or not.
     pub(crate) async fn cut_over(self, traffic: Option<Traffic>, notes: &mut Vec<String>) -> Result<(), CliError> {
         let mover = OfRehearsal { kept: self, traffic: Mutex::new(traffic), notes: Mutex::default() };
-        let options = Options { reverse: false, within: LONGEST };
+        let options = Options { reverse: false, within: LONGEST, verified_within: cutover::FRESH };
         let ended = cutover::cut_over(self.services, &self.plan.run, options, &mover).await;
         notes.append(&mut mover.notes.lock().unwrap_or_else(PoisonError::into_inner));
         ended?;

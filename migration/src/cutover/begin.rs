@@ -44,7 +44,7 @@ pub(super) async fn begun<'s>(
             Ok((claim, tail))
         }
         None => {
-            gate::check(seen, options.reverse)?;
+            gate::check(seen, &options)?;
             if options.reverse {
                 back::check(services, &seen.plan).await?;
             }

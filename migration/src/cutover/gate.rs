@@ -1,8 +1,10 @@
 //! The gate of a cut-over (R17): what has to be true, and for each thing that isn't what to do. Pure, apart from looking.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
-use super::Cutover;
+use super::{Cutover, Options};
 use crate::copy::books::{self, Course};
 use crate::copy::dropped;
 use crate::copy::sync::{self, Alarm, Sync};
@@ -13,8 +15,8 @@ use crate::services::Services;
 use crate::summary::{self, Status, Summary};
 use crate::verify::{self, Found, Verified};
 
-/// A stream keeps its records for so long.
-const FRESH_HOURS: i64 = 24;
+/// How old a comparison may be, unless somebody knows better: a stream keeps its records for so long.
+pub const FRESH: Duration = Duration::from_secs(24 * 3_600);
 
 /// A copy at one moment.
 #[derive(Debug, Clone)]
@@ -84,8 +86,13 @@ pub enum Refusal {
     UnderWay,
     /// Nobody has begun to compare the two tables since the bulk was over, and since a change was dropped last.
     Unverified,
-    /// Comparing them began so many hours ago.
-    Outdated(i64),
+    /// Comparing them began longer ago than it may have.
+    Outdated {
+        /// So many hours ago.
+        hours: u64,
+        /// So many are allowed.
+        within: u64,
+    },
     /// More items of the source than are tolerated have no image: so many, of so many.
     Unmigratable(u64, u64),
     /// They differed when they were compared last, in so many items.
@@ -133,9 +140,11 @@ impl Refusal {
                     "expected run {run} to have ended, found that it hasn't: wait for it, or go on with it by `run resume {run}`"
                 )
             }
-            Self::Outdated(hours) => format!(
-                "expected a comparison of the two tables that began within the last {FRESH_HOURS} h, found that it is {hours} h \
-                 ago: `run verify {run}`; where that takes so long, --workers and --share have it take less"
+            Self::Outdated { hours, within } => format!(
+                "expected a comparison of the two tables that began within the last {within} h, found that it is {hours} h ago: \
+                 `run verify {run}`; where that takes so long, --workers and --share have it take less, and, as long as capture was \
+                 never {} h behind since, --verified-within lets an older one do",
+                hours_of(FRESH)
             ),
             Self::Unmigratable(items, of) => format!(
                 "expected no more items without an image than are tolerated, found {items} of {of} that the transform fails \
@@ -162,7 +171,7 @@ impl Refusal {
 
 /// Everything that is in the way of beginning a cut-over. While the application still writes a few changes are always on
 /// their way: those are waited for once it has stopped.
-pub fn refusals(seen: &Look, reverse: bool) -> Vec<Refusal> {
+pub fn refusals(seen: &Look, options: &Options) -> Vec<Refusal> {
     if seen.plan.definition.target.is_none() {
         return vec![Refusal::InPlace];
     }
@@ -178,8 +187,8 @@ pub fn refusals(seen: &Look, reverse: bool) -> Vec<Refusal> {
     if seen.summary.is_none() && !seen.plan.is_back() {
         refusals.push(Refusal::UnderWay);
     }
-    refusals.extend(of_verified(seen));
-    refusals.extend(if reverse { of_way_back(seen) } else { None });
+    refusals.extend(of_verified(seen, options.verified_within));
+    refusals.extend(if options.reverse { of_way_back(seen) } else { None });
     refusals
 }
 
@@ -229,15 +238,16 @@ fn behind(sync: &Sync) -> Vec<Refusal> {
 /// A comparison from before the bulk was over says nothing, nor one from before a change was dropped, and an old one little: what
 /// capture hasn't read for as long as a stream keeps its records is lost, and only comparing tells. What counts is when it began:
 /// an item that it has passed by may have changed since.
-fn of_verified(seen: &Look) -> Option<Refusal> {
+fn of_verified(seen: &Look, within: Duration) -> Option<Refusal> {
     let Some(verified) = &seen.verified else { return Some(Refusal::Unverified) };
     let began = verified.began;
     if seen.course.bulk_over.is_some_and(|over| began < over) || seen.dropped.is_some_and(|at| began <= at) {
         return Some(Refusal::Unverified);
     }
-    let hours = seen.at.duration_since(began).as_hours();
-    if hours >= FRESH_HOURS {
-        return Some(Refusal::Outdated(hours));
+    // One that began later than this was seen, by another clock, is as fresh as can be.
+    let age = Duration::try_from(seen.at.duration_since(began)).unwrap_or_default();
+    if age >= within {
+        return Some(Refusal::Outdated { hours: hours_of(age), within: hours_of(within) });
     }
     if !verified.clean {
         return Some(Refusal::Differing(verified.found.differences()));
@@ -248,8 +258,8 @@ fn of_verified(seen: &Look) -> Option<Refusal> {
 }
 
 /// An error with everything that is in the way of beginning.
-pub(super) fn check(seen: &Look, reverse: bool) -> Result<(), Error> {
-    refuse(Kind::InvalidInput, &seen.plan.run, &refusals(seen, reverse))
+pub(super) fn check(seen: &Look, options: &Options) -> Result<(), Error> {
+    refuse(Kind::InvalidInput, &seen.plan.run, &refusals(seen, options))
 }
 
 /// An error with what is in the way of opening a way back.
@@ -258,12 +268,16 @@ pub(super) fn check_way_back(seen: &Look) -> Result<(), Error> {
 }
 
 /// An error with everything that is in the way of ending what carries changes: nothing may be on its way any more.
-pub(super) fn check_drained(seen: &Look) -> Result<(), Error> {
-    let mut refusals = refusals(seen, false);
+pub(super) fn check_drained(seen: &Look, options: &Options) -> Result<(), Error> {
+    let mut refusals = refusals(seen, options);
     if let Some(sync) = seen.sync.as_ref().filter(|sync| sync.backlog() > 0) {
         refusals.push(Refusal::Behind { changes: sync.backlog(), seconds: sync.oldest_unapplied_seconds });
     }
     refuse(Kind::Refused, &seen.plan.run, &refusals)
+}
+
+fn hours_of(time: Duration) -> u64 {
+    time.as_secs() / 3_600
 }
 
 fn refuse(kind: Kind, run: &RunId, refusals: &[Refusal]) -> Result<(), Error> {

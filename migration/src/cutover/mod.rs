@@ -23,7 +23,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use gate::{Look, Refusal, look, refusals};
+pub use gate::{FRESH, Look, Refusal, look, refusals};
 
 use self::begin::begun;
 use self::claim::{Claim, lost, name};
@@ -96,6 +96,9 @@ pub struct Options {
     pub reverse: bool,
     /// For how long what was written last is waited for.
     pub within: Duration,
+    /// How long ago the two tables may have begun to be compared. What capture doesn't read within [`FRESH`] is lost, and only
+    /// comparing tells: longer is for whoever knows that capture was never so far behind.
+    pub verified_within: Duration,
 }
 
 /// Who looks on, and moves the application.
@@ -141,11 +144,10 @@ pub(crate) async fn refuse_ended(ledger: &Ledger, run: &RunId) -> Result<(), Err
 pub async fn cut_over(services: &Services, run: &RunId, options: Options, mover: &dyn Mover) -> Result<Cutover, Error> {
     let seen = gate::look(services, run).await?;
     let (claim, tail) = begun(services, &seen, options, mover).await?;
-    let mut steps = Steps { services, run, mover, claim };
+    let mut steps = Steps { services, run, options, mover, claim };
     let carries = seen.carries_changes();
     if let Some(mut tail) = tail {
-        let patience = Patience { quiet: quiet(&seen), within: options.within };
-        steps.drain(patience, &mut tail).await?;
+        steps.drain(quiet(&seen), &mut tail).await?;
     }
     if carries && steps.claim.cutover.phase <= Phase::EndingReplay {
         steps.enter(Phase::EndingReplay).await?;
@@ -243,6 +245,7 @@ impl Cutover {
 struct Steps<'s> {
     services: &'s Services,
     run: &'s RunId,
+    options: Options,
     mover: &'s dyn Mover,
     claim: Claim,
 }
@@ -270,9 +273,9 @@ impl Steps<'_> {
     }
 
     /// Carries what was written last, and ends capture. Where that can't be done the cut-over was none, and changes are carried on.
-    async fn drain(&mut self, patience: Patience, tail: &mut Tail<'_>) -> Result<(), Error> {
+    async fn drain(&mut self, quiet: Duration, tail: &mut Tail<'_>) -> Result<(), Error> {
         let (services, run) = (self.services, self.run);
-        let Err(error) = self.end_capture(patience, tail).await else { return Ok(()) };
+        let Err(error) = self.end_capture(quiet, tail).await else { return Ok(()) };
         self.claim.keep(services, run).await?;
         match self.claim.cutover.phase {
             Phase::Draining => current::carry_expiries(&services.ledger, run, None).await?,
@@ -285,7 +288,8 @@ impl Steps<'_> {
     }
 
     /// Waits for what was written last, asks the gate once more, and ends capture.
-    async fn end_capture(&mut self, patience: Patience, tail: &mut Tail<'_>) -> Result<(), Error> {
+    async fn end_capture(&mut self, quiet: Duration, tail: &mut Tail<'_>) -> Result<(), Error> {
+        let patience = Patience { quiet, within: self.options.within };
         let (services, run) = (self.services, self.run);
         // Whoever died when capture had ended doesn't know what came in between.
         if self.claim.cutover.phase == Phase::EndingCapture {
@@ -296,7 +300,7 @@ impl Steps<'_> {
             current::carry_expiries(&services.ledger, run, Some(self.claim.cutover.began)).await?;
         }
         drain::until_quiet(services, run, patience, Stragglers::Captured, self.mover, tail).await?;
-        gate::check_drained(&gate::look(services, run).await?)?;
+        gate::check_drained(&gate::look(services, run).await?, &self.options)?;
         self.enter(Phase::EndingCapture).await?;
         switch::end_capture(services, run).await?;
         if let Err(lost) = self.claim.keep(services, run).await {

@@ -85,3 +85,14 @@ pub(crate) fn refusal(code: &str) -> HttpResponse {
     let body = serde_json::json!({ "__type": format!("com.amazonaws.dynamodb.v20120810#{code}"), "message": code });
     HttpResponse::new(400.try_into().unwrap(), body.to_string().into())
 }
+
+/// Denies these operations.
+pub(crate) struct Denies(pub(crate) &'static [&'static str]);
+
+#[async_trait]
+impl Tap for Denies {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        let is_denied = self.0.contains(&request.operation.as_str());
+        if is_denied { Ok(refusal("AccessDeniedException")) } else { forward.await }
+    }
+}

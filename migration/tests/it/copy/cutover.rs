@@ -85,7 +85,8 @@ pub(super) async fn applied(services: &Services, plan: &Plan) {
     }
 }
 
-pub(super) const ONE_WAY: Options = Options { reverse: false, within: WITHIN };
+pub(super) const ONE_WAY: Options = Options { reverse: false, within: WITHIN, verified_within: cutover::FRESH };
+pub(super) const BOTH_WAYS: Options = Options { reverse: true, ..ONE_WAY };
 
 #[tokio::test(start_paused = true)]
 async fn what_was_written_last_is_in_the_target() {
@@ -157,50 +158,52 @@ async fn where_the_application_can_t_be_stopped_everything_stays_as_it_was() {
 #[tokio::test(start_paused = true)]
 async fn the_gate_names_what_is_in_the_way() {
     let (world, plan) = in_step(LINES).await;
-    let refusals = async |reverse: bool| {
+    let refusals = async || {
         let seen = cutover::look(&world.services, &plan.run).await.unwrap();
-        cutover::refusals(&seen, reverse)
+        cutover::refusals(&seen, &ONE_WAY)
     };
-    assert_eq!(refusals(false).await, []);
+    assert_eq!(refusals().await, []);
 
     let verified = migration::verify::verified(&world.services.ledger, &plan.run).await.unwrap().unwrap();
     // A letter that is no change at all.
     let carrier = world.services.carrier.as_ref().unwrap();
     let send = carrier.sqs.send_message().queue_url(&carrier.wiring.dead_letters_url).message_body("broken");
     send.message_group_id("g").message_deduplication_id("d").send().await.unwrap();
-    assert_eq!(refusals(false).await, [Refusal::DeadLetters(1)]);
+    assert_eq!(refusals().await, [Refusal::DeadLetters(1)]);
     let dropped = letters::drop_named(&world.services, &plan.run, &Which::All).await.unwrap();
     assert_eq!((dropped.len(), dropped[0].key.clone()), (1, None));
-    assert_eq!(refusals(false).await, [Refusal::Unverified], "something was left out on purpose");
+    assert_eq!(refusals().await, [Refusal::Unverified], "something was left out on purpose");
 
     // Whoever had begun before may have passed by the item, and ends now.
     let now = (world.services.clock)();
     let ends = migration::verify::Verified { at: now, ..verified.clone() };
     migration::verify::note(&world.services.ledger, &plan.run, &ends).await.unwrap();
-    assert_eq!(refusals(false).await, [Refusal::Unverified]);
+    assert_eq!(refusals().await, [Refusal::Unverified]);
 
     // What began before the bulk was over says nothing.
     let mut seen = cutover::look(&world.services, &plan.run).await.unwrap();
     seen.dropped = None;
-    assert_eq!(cutover::refusals(&seen, false), []);
+    assert_eq!(cutover::refusals(&seen, &ONE_WAY), []);
     let before = seen.course.bulk_over.unwrap() - Duration::from_secs(1);
     seen.verified = Some(migration::verify::Verified { began: before, ..ends.clone() });
-    assert_eq!(cutover::refusals(&seen, false), [Refusal::Unverified]);
+    assert_eq!(cutover::refusals(&seen, &ONE_WAY), [Refusal::Unverified]);
     let aged = migration::verify::Verified { began: seen.at - SignedDuration::from_hours(24), ..ends };
     (seen.verified, seen.course.bulk_over) = (Some(aged), None);
-    assert_eq!(cutover::refusals(&seen, false), [Refusal::Outdated(24)]);
+    assert_eq!(cutover::refusals(&seen, &ONE_WAY), [Refusal::Outdated { hours: 24, within: 24 }]);
+    let longer = Options { verified_within: Duration::from_secs(25 * 3_600), ..ONE_WAY };
+    assert_eq!(cutover::refusals(&seen, &longer), []);
     // What the transform fails on is missing in the target, and was found so.
     let mut lacking = verified.clone();
     lacking.found.unmigratable = 3;
     (seen.verified, seen.summary) = (Some(lacking), None);
-    assert_eq!(cutover::refusals(&seen, false), [Refusal::UnderWay, Refusal::Unmigratable(3, 20)]);
+    assert_eq!(cutover::refusals(&seen, &ONE_WAY), [Refusal::UnderWay, Refusal::Unmigratable(3, 20)]);
     seen.plan.definition.tolerated_failures = serde_json::from_value(json!({ "percentage": 15 })).unwrap();
-    assert_eq!(cutover::refusals(&seen, false), [Refusal::UnderWay]);
+    assert_eq!(cutover::refusals(&seen, &ONE_WAY), [Refusal::UnderWay]);
 
     let mut differing = migration::verify::Verified { began: (world.services.clock)(), clean: false, ..verified };
     differing.found.missing = 2;
     migration::verify::note(&world.services.ledger, &plan.run, &differing).await.unwrap();
-    assert_eq!(refusals(false).await, [Refusal::Differing(2)]);
+    assert_eq!(refusals().await, [Refusal::Differing(2)]);
     let refused = cutover::cut_over(&world.services, &plan.run, ONE_WAY, &Person::default()).await.unwrap_err();
     assert!(refused.to_string().contains("2 items differed"), "{refused}");
 }
@@ -220,7 +223,7 @@ async fn a_poisoned_change_holds_it_up_until_it_is_retried_or_dropped() {
         sleep(Duration::from_secs(10)).await;
     }
     let seen = cutover::look(&world.services, &plan.run).await.unwrap();
-    assert!(cutover::refusals(&seen, false).contains(&Refusal::DeadLetters(2)));
+    assert!(cutover::refusals(&seen, &ONE_WAY).contains(&Refusal::DeadLetters(2)));
     let verified = migration::verify::verified(&world.services.ledger, &plan.run).await.unwrap().unwrap();
     let listed = letters::list(&world.services, &plan.run).await.unwrap();
     assert!(listed.iter().all(|letter| letter.reason.as_ref().unwrap().contains("title")), "{listed:?}");
@@ -290,8 +293,7 @@ async fn the_way_back_keeps_the_source_in_step() {
     let (world, plan) = in_step(WAY_BACK).await;
     world.put(7, "last").await;
     let person = Person::default();
-    let both = Options { reverse: true, within: WITHIN };
-    let done = cutover::cut_over(&world.services, &plan.run, both, &person).await.unwrap();
+    let done = cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &person).await.unwrap();
     let back = done.back.unwrap();
     assert_eq!(
         (back.forth(), current::read(&world.services.ledger).await.unwrap().unwrap().run),
@@ -328,7 +330,7 @@ async fn the_way_back_keeps_the_source_in_step() {
 async fn without_steps_that_lead_back_there_is_no_way_back() {
     let (world, plan) = in_step(LINES).await;
     let seen = cutover::look(&world.services, &plan.run).await.unwrap();
-    assert_eq!(cutover::refusals(&seen, true), [Refusal::NoWayBack]);
+    assert_eq!(cutover::refusals(&seen, &BOTH_WAYS), [Refusal::NoWayBack]);
 }
 
 #[tokio::test(start_paused = true)]

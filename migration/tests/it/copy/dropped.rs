@@ -8,7 +8,7 @@ use asl::interpret::MemoryObjects;
 use aws_sdk_dynamodb::types::AttributeValue;
 use migration::copy::sync;
 use migration::cutover::letters::{self, Which};
-use migration::cutover::{self, Options, Phase, Refusal};
+use migration::cutover::{self, Phase, Refusal};
 use migration::item::json::item_from_json;
 use migration::local;
 use migration::plan::{Job, OfCopy, Plan, RunId};
@@ -16,7 +16,7 @@ use migration::verify::{self, Difference, Found, Sort};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, applied, in_step};
+use super::cutover::{BOTH_WAYS, ONE_WAY, Person, WAY_BACK, applied, in_step};
 use super::whole::{LINES, SOURCE, TARGET, World};
 
 pub(super) async fn put(world: &World, item: Value) {
@@ -55,7 +55,7 @@ pub(super) async fn repaired(world: &World, of: &RunId, name: &str, changes: boo
 }
 
 async fn refusals(world: &World, plan: &Plan) -> Vec<Refusal> {
-    cutover::refusals(&cutover::look(&world.services, &plan.run).await.unwrap(), false)
+    cutover::refusals(&cutover::look(&world.services, &plan.run).await.unwrap(), &ONE_WAY)
 }
 
 /// Of three: one has an older image in the target, one has none, and one's place is another's.
@@ -139,8 +139,7 @@ async fn what_was_dropped_is_left_alone_on_the_way_back() {
     put(&world, json!({ "id": { "S": "twin" }, "name": { "S": "n4" } })).await;
     dropped(&world, &plan, &["twin"]).await;
     assert_eq!(compared(&world, &plan).await.dropped, 1);
-    let both = Options { reverse: true, within: WITHIN };
-    let done = cutover::cut_over(&world.services, &plan.run, both, &Person::default()).await.unwrap();
+    let done = cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap();
     let (back, before) = (done.back.unwrap(), world.items(SOURCE).await);
     let (found, _) = repaired(&world, &back, "comparing", true).await;
     assert_eq!((found.differences(), found.left_out), (0, 1), "{found:?}");

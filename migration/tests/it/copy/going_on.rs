@@ -17,13 +17,11 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, in_step};
+use super::cutover::{BOTH_WAYS, ONE_WAY, Person, WAY_BACK, in_step};
 use super::dropped::{dropped, put, repaired};
 use super::guards::{assert_carried, late, until_capture_is_off};
 use super::whole::{LINES, SOURCE, TARGET, World, clock};
-use crate::tap::{Answer, Forward, Request, Tap, refusal, tapped};
-
-const BOTH_WAYS: Options = Options { reverse: true, within: WITHIN };
+use crate::tap::{Answer, Denies, Forward, Request, Tap, tapped};
 
 /// Somebody who dies when a step begins.
 struct Mortal {
@@ -156,22 +154,11 @@ async fn an_item_that_is_changed_often_hides_no_other() {
     assert_eq!(world.items(TARGET).await, world.images().await);
 }
 
-/// Doesn't let a stream be switched off.
-struct Denied;
-
-#[async_trait]
-impl Tap for Denied {
-    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
-        let is_denied = request.operation == "UpdateTable";
-        if is_denied { Ok(refusal("AccessDeniedException")) } else { forward.await }
-    }
-}
-
-/// The application doesn't wait for what only clears up.
+/// The application doesn't wait for what only clears up: a stream can't be switched off.
 #[tokio::test(start_paused = true)]
 async fn what_can_t_be_cleared_away_keeps_no_application_down() {
     let (world, plan) = in_step(LINES).await;
-    let denied = tapped(world.aws.http_client(), Arc::new(Denied));
+    let denied = tapped(world.aws.http_client(), Arc::new(Denies(&["UpdateTable"])));
     let client = Client::from_conf(migration::client_config(world.aws.client_builder()).http_client(denied).build());
     let mut services = Services::new(client, None, world.services.ledger.clone(), Functions::new(), clock);
     services.carrier = Some(world.carrier(world.aws.streams_client_builder()));

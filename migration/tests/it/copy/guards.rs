@@ -17,7 +17,7 @@ use migration::{Kind, Services, Task, local};
 use serde_json::json;
 use tokio::time::sleep;
 
-use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, applied, in_step};
+use super::cutover::{BOTH_WAYS, ONE_WAY, Person, WAY_BACK, applied, in_step};
 use super::whole::{LINES, SOURCE, TARGET, World, clock};
 
 /// A queue that is empty says nothing of a record that capture wasn't handed yet.
@@ -130,17 +130,16 @@ async fn a_way_back_that_can_t_be_opened_is_refused_before_anything_is_stopped()
     let update = world.client.update_table().table_name(TARGET).stream_specification(stream.build().unwrap());
     update.send().await.unwrap();
     let person = Person::default();
-    let both = Options { reverse: true, within: WITHIN };
-    let refused = cutover::cut_over(&world.services, &plan.run, both, &person).await.unwrap_err();
+    let refused = cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &person).await.unwrap_err();
     assert!(refused.to_string().contains("NEW_AND_OLD_IMAGES"), "{refused}");
     assert_eq!(person.seen(), <[String; 0]>::default());
     assert_eq!(cutover::read(&world.services.ledger, &plan.run).await.unwrap(), None);
 
     let mut seen = cutover::look(&world.services, &plan.run).await.unwrap();
-    assert_eq!(cutover::refusals(&seen, true), []);
+    assert_eq!(cutover::refusals(&seen, &BOTH_WAYS), []);
     seen.plan.definition.target.as_mut().unwrap().region = Some("eu-north-1".into());
-    assert_eq!(cutover::refusals(&seen, true), [Refusal::WayBackElsewhere]);
-    assert_eq!(cutover::refusals(&seen, false), []);
+    assert_eq!(cutover::refusals(&seen, &BOTH_WAYS), [Refusal::WayBackElsewhere]);
+    assert_eq!(cutover::refusals(&seen, &ONE_WAY), []);
 }
 
 /// Whatever was changed in between is in no stream that anybody reads.
@@ -316,8 +315,7 @@ async fn the_way_back_stands_clocks_that_differ() {
     let ledger = world.services.ledger.clone();
     let mut services = Services::new(world.client.clone(), None, ledger, Functions::new(), ahead);
     services.carrier = Some(world.carrier(world.aws.streams_client_builder()));
-    let both = Options { reverse: true, within: WITHIN };
-    let done = cutover::cut_over(&services, &plan.run, both, &Person::default()).await.unwrap();
+    let done = cutover::cut_over(&services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap();
     let item = json!({ "title": { "S": "at once" }, "id": { "S": "new" }, "seen": { "BOOL": true } });
     let put = world.client.put_item().table_name(TARGET).set_item(Some(item_from_json(item).unwrap()));
     put.send().await.unwrap();

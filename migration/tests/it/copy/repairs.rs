@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use asl::interpret::MemoryObjects;
 use migration::copy::current::{self, Current};
-use migration::cutover::{self, Options};
+use migration::cutover;
 use migration::item::json::item_from_json;
 use migration::plan::{Job, OfCopy, Plan, RunId};
 use migration::{Task, local};
 use serde_json::{Value, json};
 
-use super::cutover::{ONE_WAY, Person, WAY_BACK, WITHIN, in_step};
+use super::cutover::{BOTH_WAYS, ONE_WAY, Person, WAY_BACK, in_step};
 use super::whole::{LINES, TARGET, World};
 use super::{Copy, keys_of};
 use crate::verify::{REKEYED, run, verifying};
@@ -64,9 +64,9 @@ async fn put_in_target(world: &World) -> Vec<Value> {
 /// By its name, and by whoever only names the tables.
 #[tokio::test(start_paused = true)]
 async fn a_target_that_was_cut_over_to_or_given_up_is_repaired_by_nobody() {
-    let both = Options { reverse: true, within: WITHIN };
     let bulk = LINES.replace("create: true", "create: true, carry: bulk");
-    for (lines, options) in [(WAY_BACK, Some(both)), (LINES, Some(ONE_WAY)), (&bulk, Some(ONE_WAY)), (LINES, None)] {
+    for (lines, options) in [(WAY_BACK, Some(BOTH_WAYS)), (LINES, Some(ONE_WAY)), (&bulk, Some(ONE_WAY)), (LINES, None)]
+    {
         let (world, plan) = in_step(lines).await;
         let (services, run) = (&world.services, &plan.run);
         let words = match options {

@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use asl::interpret::MemoryObjects;
-use migration::cutover::{self, Options, Phase};
+use migration::cutover::{self, Phase};
 use migration::item::json::item_from_json;
 use migration::local;
 use migration::plan::{Job, OfCopy, Plan, RunId};
 use migration::summary::{Status, Summary};
 use serde_json::{Value, json};
 
-use super::cutover::{ONE_WAY, Person, WITHIN, applied, in_step_of};
+use super::cutover::{BOTH_WAYS, ONE_WAY, Person, applied, in_step_of};
 use super::whole::{SOURCE, TARGET, World};
 
 /// Items of one colour are left out, and those without a name have no image.
@@ -39,8 +39,8 @@ async fn what_the_copy_has_left_out_is_no_difference_on_its_way_back() {
     world.put(20, "dull").await;
     put(&world, SOURCE, json!({ "id": { "S": "nameless" } })).await;
     let plan = in_step_of(&world, CHOSEN).await;
-    let both = Options { reverse: true, within: WITHIN };
-    let back = cutover::cut_over(&world.services, &plan.run, both, &Person::default()).await.unwrap().back.unwrap();
+    let back =
+        cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap().back.unwrap();
     assert_eq!((world.items(SOURCE).await.len(), world.items(TARGET).await.len()), (22, 20));
 
     // The application writes to the target, also what the copy would have left out.
@@ -65,8 +65,8 @@ async fn what_the_copy_has_left_out_is_no_difference_on_its_way_back() {
 async fn what_is_left_behind_in_the_source_is_found_and_set_right() {
     let world = World::new(20).await;
     let plan = in_step_of(&world, CHOSEN).await;
-    let both = Options { reverse: true, within: WITHIN };
-    let back = cutover::cut_over(&world.services, &plan.run, both, &Person::default()).await.unwrap().back.unwrap();
+    let back =
+        cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap().back.unwrap();
     world.put(30, "left behind").await;
     let found = verified(&world, &back, "repairing", true).await.verified.unwrap().found;
     assert_eq!((found.extra, found.repaired, found.left_out), (1, 1, 0), "{found:?}");

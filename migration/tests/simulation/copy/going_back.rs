@@ -20,7 +20,7 @@ pub(super) async fn play(played: &Played<'_>) -> Vec<Broken> {
     let (back, services) = (played.world.plan.run.back(), played.person());
     played.traffic.begin(None, None);
     let mut broken = compared(played, &services, &back).await;
-    let options = Options { reverse: false, within: WITHIN };
+    let options = Options { reverse: false, within: WITHIN, verified_within: cutover::FRESH };
     if let Err(error) = cutover::cut_over(&services, &back, options, &Stopped).await {
         broken.push(Broken::new(Promise::Ends, format!("going back: {error}")));
     }

@@ -101,7 +101,7 @@ pub(super) async fn play(played: &Played<'_>, rough: &Lambda, calm: &Lambda) -> 
 }
 
 async fn attempt(played: &Played<'_>, services: &Services, application: &Application<'_>) -> Tried {
-    let options = Options { reverse: true, within: WITHIN };
+    let options = Options { reverse: true, within: WITHIN, verified_within: cutover::FRESH };
     tokio::select! {
         biased;
         () = played.traffic.death() => Tried::Died,
