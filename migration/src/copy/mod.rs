@@ -20,6 +20,7 @@ pub mod mapping;
 pub(crate) mod message;
 pub mod notes;
 mod origin;
+mod permitted;
 pub mod poisoned;
 pub(crate) mod put;
 pub mod queue;

@@ -11,6 +11,7 @@ use aws_sdk_dynamodb::types::{
 use super::blueprint::{self, Blueprint, Source};
 use super::books;
 use super::earlier;
+use super::permitted;
 use super::quiet::Waiting;
 use crate::definition::{KeySchema, Target};
 use crate::error::{Error, Kind};
@@ -37,6 +38,9 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
         ))),
         Some(table) if !table.is_active => Ok(Waiting::seconds(LOOK_SECONDS)),
         Some(table) => {
+            if let Some(role) = &target.role {
+                permitted::check(&services.target, role, &table).await?;
+            }
             earlier::note(services, run, &table).await?;
             match books::course(&services.ledger, run).await?.target_made {
                 true => finish(services, &plan, target).await,

@@ -1,6 +1,7 @@
 //! What Prepare refuses: targets that hold what isn't the run's, copies beside others, and retries of what is another migration.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
@@ -11,13 +12,13 @@ use migration::cutover;
 use migration::definition::{BulkSource, Carry, Target};
 use migration::plan::Plan;
 use migration::summary::Status;
-use migration::transform::Functions;
-use migration::{Error, Services, Task};
+use migration::{Error, Kind, Services, Task};
 use serde_json::json;
+use tokio::time::sleep;
 
 use super::cutover::{ONE_WAY, Person, in_step};
-use super::whole::{LINES, TARGET, World, clock};
-use crate::tap::{Answer, Forward, Request, Tap, tapped};
+use super::whole::{LINES, TARGET, World};
+use crate::tap::{Answer, Denies, Forward, Request, Tap, tapped};
 
 /// Under the source's own key, where a bulk overwrites without looking.
 const BY_ID: &str = "target: { table: others, create: true, carry: bulk }\ntransform: [ { remove: { path: colour } } ]";
@@ -128,19 +129,49 @@ impl Tap for NoTables {
     }
 }
 
+/// Services whose requests to the target pass by there.
+fn with_target(world: &World, tap: Arc<dyn Tap>) -> Services {
+    let config = migration::client_config(world.aws.client_builder()).http_client(tapped(world.aws.http_client(), tap));
+    let mut services = world.other_services();
+    services.target = Client::from_conf(config.build());
+    services
+}
+
 /// No item is in it: what is the matter with the table is said in AWS's words.
 #[tokio::test(start_paused = true)]
 async fn why_a_target_can_not_be_made_is_said() {
     let world = World::new(2).await;
-    let mut services =
-        Services::new(world.client.clone(), None, world.services.ledger.clone(), Functions::new(), clock);
-    let config = migration::client_config(world.aws.client_builder());
-    let config = config.http_client(tapped(world.aws.http_client(), Arc::new(NoTables)));
-    services.target = Client::from_conf(config.build());
+    let services = with_target(&world, Arc::new(NoTables));
     let plan = world.plan(LINES).await;
     Task::Prepare.run(&services, json!(plan), None).await.unwrap();
     let refused = Task::MakeTarget.run(&services, json!({ "run": plan.run }), None).await.unwrap_err();
     insta::assert_snapshot!(refused, @"CreateTable: KMS key is not in the enabled state (ValidationException)");
+}
+
+/// All of it is said before anything is captured, and nothing is written to find it out.
+#[tokio::test(start_paused = true)]
+async fn what_a_role_is_denied_is_said_before_the_bulk() {
+    let world = World::new(2).await;
+    let plan =
+        world.plan(&LINES.replace("create: true", "create: true, role: \"arn:aws:iam::111122223333:role/copy\"")).await;
+    Task::Prepare.run(&world.services, json!(plan), None).await.unwrap();
+    let make = async |denied: &'static [&'static str]| {
+        let services = with_target(&world, Arc::new(Denies(denied)));
+        let made = async || Task::MakeTarget.run(&services, json!({ "run": plan.run }), None).await;
+        while made().await?["ready"] == false {
+            sleep(Duration::from_secs(5)).await;
+        }
+        Ok::<_, Error>(())
+    };
+    let refused = make(&["BatchGetItem", "DeleteItem"]).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Denied);
+    insta::assert_snapshot!(refused, @"expected the role arn:aws:iam::111122223333:role/copy to allow what a copy needs of table others, found that it is denied dynamodb:BatchGetItem, dynamodb:DeleteItem: have its owner allow that, and resume the run");
+    for operation in [&["DescribeTimeToLive"], &["Scan"], &["GetItem"], &["PutItem"]] {
+        let refused = make(operation).await.unwrap_err();
+        assert!(refused.to_string().contains(&format!("denied dynamodb:{}:", operation[0])), "{refused}");
+    }
+    make(&[]).await.unwrap();
+    assert_eq!(world.items(TARGET).await, <[serde_json::Value; 0]>::default());
 }
 
 /// What was read so far was read from there, and went there.
