@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
+use aws_sdk_lambda::config::retry::RetryConfig;
 use jiff::Timestamp;
-use migration::copy::books;
 use migration::copy::sync::Sync;
+use migration::copy::{books, current};
 use migration::cutover::{self, Mover, Options, Phase};
 use migration::plan::Plan;
 use migration::transform::Functions;
@@ -21,7 +22,7 @@ use super::cutover::{BOTH_WAYS, ONE_WAY, Person, WAY_BACK, in_step};
 use super::dropped::{dropped, put, repaired};
 use super::guards::{assert_carried, late, until_capture_is_off};
 use super::whole::{LINES, SOURCE, TARGET, World, clock};
-use crate::tap::{Answer, Denies, Forward, Request, Tap, tapped};
+use crate::tap::{Answer, Denies, Forward, Request, Tap, refusal, tapped};
 
 /// Somebody who dies when a step begins.
 struct Mortal {
@@ -232,4 +233,51 @@ async fn a_change_that_can_t_be_carried_is_waited_for_until_somebody_drops_it() 
     dropped(&world, &plan, &["3"]).await;
     repaired(&world, &plan.run, "comparing", true).await;
     cutover::cut_over(&world.services, &plan.run, options, &Person::default()).await.unwrap();
+}
+
+/// What the application writes to the target from the first moment on is carried back, whoever opened the way at last.
+#[tokio::test(start_paused = true)]
+async fn a_way_back_that_died_begins_where_it_began() {
+    let (world, plan) = in_step(WAY_BACK).await;
+    let denied = tapped(world.aws.http_client(), Arc::new(Denies(&["UpdateTable"])));
+    let config = migration::client_config(world.aws.client_builder()).http_client(denied);
+    let mut services = world.other_services();
+    services.target = Client::from_conf(config.build());
+    // The target's stream can't be switched on.
+    let refused = cutover::cut_over(&services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Denied, "{refused}");
+    let begun = current::read(&world.services.ledger).await.unwrap().unwrap();
+    assert_eq!(begun.run, plan.run.back());
+    sleep(Duration::from_secs(600)).await;
+    cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap();
+    assert_eq!(current::read(&world.services.ledger).await.unwrap(), Some(begun));
+}
+
+/// Refuses to switch mappings, so many times.
+struct Busy(AtomicU32);
+
+#[async_trait]
+impl Tap for Busy {
+    async fn pass(&self, request: &Request, forward: Forward<'_>) -> Answer {
+        // Lambda names no operation; what asks for nothing has no body.
+        let is_switched = !request.body.is_null();
+        let is_left = |left: u32| left.checked_sub(1);
+        match is_switched && self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, is_left).is_ok() {
+            true => Ok(refusal("ResourceConflictException")),
+            false => forward.await,
+        }
+    }
+}
+
+/// "The resource already exists, or another operation is in progress" (Lambda API reference, UpdateEventSourceMapping).
+#[tokio::test(start_paused = true)]
+async fn a_mapping_that_is_being_changed_is_switched_a_moment_later() {
+    let (world, plan) = in_step(LINES).await;
+    let busy = Arc::new(Busy(AtomicU32::new(3)));
+    let config = world.aws.lambda_client_builder().retry_config(RetryConfig::disabled());
+    let config = config.http_client(tapped(world.aws.http_client(), busy.clone()));
+    let mut services = world.other_services();
+    services.carrier.as_mut().unwrap().lambda = aws_sdk_lambda::Client::from_conf(config.build());
+    cutover::cut_over(&services, &plan.run, ONE_WAY, &Person::default()).await.unwrap();
+    assert_eq!(busy.0.load(Ordering::SeqCst), 0);
 }

@@ -38,7 +38,7 @@ pub(super) fn late(by: Duration) -> Misfortunes {
     Misfortunes::new(1, late)
 }
 
-async fn until(services: &Services, run: &RunId, phase: Phase) {
+pub(super) async fn until(services: &Services, run: &RunId, phase: Phase) {
     while cutover::read(&services.ledger, run).await.unwrap().is_none_or(|cutover| cutover.phase != phase) {
         sleep(Duration::from_millis(50)).await;
     }
@@ -305,7 +305,7 @@ async fn what_capture_was_not_handed_for_long_is_waited_for_as_well() {
 }
 
 fn ahead() -> Timestamp {
-    clock() + SignedDuration::from_secs(2)
+    clock() + SignedDuration::from_secs(4)
 }
 
 /// Nor does a clock that is ahead leave out what the application writes at once.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use migration::copy::sync;
+use migration::copy::{poisoned, sync};
+use migration::cutover;
 use migration::cutover::letters::{self, Which};
 use migration::item::json::item_from_json;
 use migration::plan::Plan;
@@ -41,6 +42,21 @@ async fn what_is_retried_leaves_no_ghost_at_its_old_place() {
     assert_eq!(letters::retry(&world.services, &plan.run, &Which::All).await.unwrap().len(), 1);
     applied(&world.services, &plan).await;
     assert_eq!(world.items(TARGET).await, world.images().await);
+    assert_eq!(
+        poisoned::list(&world.services.ledger, &plan.run).await.unwrap(),
+        [],
+        "why it failed is of no use any more"
+    );
+}
+
+/// The next copy would be held up by what nobody carries any more.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_is_given_up_leaves_none() {
+    let (world, plan) = in_step(LINES).await;
+    poison(&world, "3", "broken").await;
+    until_dead(&world, &plan, 1).await;
+    cutover::give_up(&world.services, &plan.run).await.unwrap();
+    assert_eq!(letters::list(&world.services, &plan.run).await.unwrap(), []);
 }
 
 /// Time stands still here: two that are taken up at one moment are two all the same.

@@ -13,6 +13,7 @@ mod prepared;
 mod quiet;
 mod repairs;
 mod replay;
+mod stream_end;
 mod way_back;
 mod whole;
 
