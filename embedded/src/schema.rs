@@ -16,11 +16,18 @@ const OWN_RECORDS: &str = "
     CREATE TABLE IF NOT EXISTS \"::backups\" (arn TEXT PRIMARY KEY, description TEXT NOT NULL,
         created_at REAL NOT NULL, table_name TEXT NOT NULL, metadata TEXT NOT NULL);
     CREATE INDEX IF NOT EXISTS \"::stream_order\"
-        ON _stream_records(table_name, CAST(sequence_number AS INTEGER));";
+        ON _stream_records(table_name, CAST(sequence_number AS INTEGER));
+    CREATE INDEX IF NOT EXISTS \"::shard_order\"
+        ON _stream_records(table_name, shard_id, CAST(sequence_number AS INTEGER));";
+
+/// Pages that are kept in memory. SQLite's own 2 MiB hold the last seconds of a busy table's stream: whoever reads behind them
+/// reads the file, falls further behind, and never comes up.
+const CACHE_KIB: i64 = 64 * 1_024;
 
 /// Brings a file that was just opened up to date, and drops what a crash left half loaded.
 pub(crate) fn prepare(engine: &mut Engine) -> Result<()> {
     let connection = engine.storage.conn();
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.execute_batch(OWN_RECORDS)?;
     streams::prepare(engine)?;
     queues::prepare(engine)?;
