@@ -11,6 +11,14 @@ use crate::wire::REGION;
 /// The service's numbers have 21 digits at least, and are compared as texts.
 const FIRST_NUMBER: u128 = 100_000_000_000_000_000_000;
 
+/// Records of table ?1's shard ?2 behind number ?3, ?4 at most. By an index of the shard: a look at one shard would read the
+/// records of all others.
+const OF_SHARD: &str = "SELECT event_id, event_name, keys_json, new_image, old_image, CAST(sequence_number AS INTEGER), \
+                            created_at, user_identity, \
+                            key_hash(keys_json, (SELECT hash_name FROM \"::shards\" WHERE id = ?2)) \
+                        FROM _stream_records WHERE table_name = ?1 AND shard_id = ?2 \
+                            AND CAST(sequence_number AS INTEGER) > ?3 ORDER BY CAST(sequence_number AS INTEGER) LIMIT ?4";
+
 /// A change, and where it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Record {
@@ -56,12 +64,7 @@ pub(crate) fn wanted_after(
     limit: usize,
     is_wanted: impl Fn(u32) -> bool,
 ) -> Answer<Seen> {
-    let sql = "SELECT event_id, event_name, keys_json, new_image, old_image, CAST(sequence_number AS INTEGER), \
-                   created_at, user_identity, \
-                   key_hash(keys_json, (SELECT hash_name FROM \"::shards\" WHERE id = ?2)) \
-               FROM _stream_records WHERE table_name = ?1 AND shard_id = ?2 \
-                   AND CAST(sequence_number AS INTEGER) > ?3 ORDER BY CAST(sequence_number AS INTEGER) LIMIT ?4";
-    let mut statement = engine.storage.conn().prepare_cached(sql)?;
+    let mut statement = engine.storage.conn().prepare_cached(OF_SHARD)?;
     let mut rows = statement.query(params![stream.table, shard, number, limit as i64])?;
     let mut seen = Seen { records: Vec::new(), last: None, count: 0 };
     while let Some(row) = rows.next()? {
@@ -139,5 +142,26 @@ fn in_order(value: Value) -> Value {
             .collect(),
         Value::Array(list) => list.into_iter().map(in_order).collect(),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Embedded, Options};
+
+    #[tokio::test]
+    async fn a_look_at_one_shard_reads_no_others_records() {
+        let embedded = Embedded::temporary(Options::default()).unwrap();
+        let explained = format!("EXPLAIN QUERY PLAN {OF_SHARD}");
+        let plan = embedded.with_engine(move |engine| {
+            let mut statement = engine.storage.conn().prepare(&explained)?;
+            let steps = statement.query_map(params!["table", "shard", 0, 1], |row| row.get("detail"))?;
+            steps.collect::<Result<Vec<String>, _>>()
+        });
+        let plan = plan.await.unwrap().unwrap();
+        let by_shard = "SEARCH _stream_records USING INDEX ::shard_order (table_name=? AND shard_id=? AND <expr>>?)";
+        assert!(plan.iter().any(|step| step == by_shard), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
     }
 }

@@ -38,14 +38,16 @@ pub(crate) async fn make(services: &Services, run: &RunId) -> Result<Waiting, Er
         ))),
         Some(table) if !table.is_active => Ok(Waiting::seconds(LOOK_SECONDS)),
         Some(table) => {
-            if let Some(role) = &target.role {
+            earlier::note(services, run, &table).await?;
+            let waiting = match books::course(&services.ledger, run).await?.target_made {
+                true => finish(services, &plan, target).await?,
+                false => Waiting::OVER,
+            };
+            // Once, and not each time that it is looked at.
+            if let Some(role) = target.role.as_ref().filter(|_| waiting.ready) {
                 permitted::check(&services.target, role, &table).await?;
             }
-            earlier::note(services, run, &table).await?;
-            match books::course(&services.ledger, run).await?.target_made {
-                true => finish(services, &plan, target).await,
-                false => Ok(Waiting::OVER),
-            }
+            Ok(waiting)
         }
         None => {
             let Blueprint { create, expiry, not_copied } =

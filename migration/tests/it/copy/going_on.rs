@@ -250,6 +250,8 @@ async fn a_way_back_that_died_begins_where_it_began() {
     assert_eq!(begun.run, plan.run.back());
     sleep(Duration::from_secs(600)).await;
     cutover::cut_over(&world.services, &plan.run, BOTH_WAYS, &Person::default()).await.unwrap();
+    let course = books::course(&world.services.ledger, &begun.run).await.unwrap();
+    assert_eq!(course.bulk_from, begun.changes_from);
     assert_eq!(current::read(&world.services.ledger).await.unwrap(), Some(begun));
 }
 

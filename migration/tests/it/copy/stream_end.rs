@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::config::http::HttpResponse;
-
 use migration::cutover::{self, Options, Phase};
 use migration::plan::Plan;
 use migration::verify::{self, Verified};
