@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use embedded::{Embedded, Options};
+use embedded::{Embedded, ErrorKind, Options};
 use migration::cost::Prices;
 use migration::definition::Definition;
 use migration::plan::{self, Engine, Plan, RunId};
@@ -21,7 +21,7 @@ use crate::show;
 
 /// Executions that are looked through for the newest run: others may have been begun by hand.
 const LOOKED_THROUGH: i32 = 20;
-/// A process that begins or ends a run can't be asked for a moment; then either it answers or the ledger is free.
+/// A process that begins or ends a run can't be asked for a moment; then either it answers or what it held is free.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -173,13 +173,25 @@ pub(crate) async fn connect(plan: &Plan, verb: &str) -> Result<Clients, CliError
             if !file.exists() {
                 return Err(CliError::usage(format!("expected a database in {}, found no file", file.display())));
             }
-            Ok(Clients::embedded(Embedded::open(file, Options::default())?))
+            Ok(Clients::embedded(open_when_free(file).await?))
         }
         (Engine::Embedded, None) => Err(CliError::usage(format!(
             "the database of run {} was a temporary one, and is gone; rehearse with --database FILE to go on later",
             plan.run
         ))),
         (Engine::StepFunctions, _) => Err(CliError::usage("expected a run of this machine, found one of AWS")),
+    }
+}
+
+/// Opens a run's database. A process that ends lets go of its ledger and of its database in no order: whoever has found
+/// the ledger free may still find the database held for a moment.
+async fn open_when_free(file: &Path) -> Result<Embedded, embedded::Error> {
+    let deadline = Instant::now() + ANSWERS_WITHIN;
+    loop {
+        match Embedded::open(file, Options::default()) {
+            Err(error) if error.kind() == ErrorKind::Locked && Instant::now() < deadline => sleep(ASK_AGAIN).await,
+            opened => return opened,
+        }
     }
 }
 
@@ -203,4 +215,34 @@ pub(crate) fn under_way(run: &RunId) -> CliError {
     CliError::usage(format!(
         "run {run} is under way in another process of this machine; wait for its end, or end it with `run stop {run}`"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// `run stop` and `run watch` come in between: the ledger of the run that they followed is free already.
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_is_let_go_of_in_a_moment_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table.db");
+        let held = Embedded::open(&file, Options::default()).unwrap();
+        let mut opening = pin!(open_when_free(&file));
+        assert!(timeout(ANSWERS_WITHIN / 2, &mut opening).await.is_err());
+        drop(held);
+        opening.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_database_that_another_process_keeps_is_not_waited_for_longer() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("table.db");
+        let _held = Embedded::open(&file, Options::default()).unwrap();
+        let refused = open_when_free(&file).await.map(drop);
+        assert_eq!(refused.unwrap_err().kind(), ErrorKind::Locked);
+    }
 }
