@@ -204,7 +204,7 @@ pub async fn of_plan(ledger: &Ledger, plan: &Plan) -> Result<SoFar, Error> {
 
 /// Adds up what a run has compared: a copy's does so after its main matter.
 pub async fn compared(ledger: &Ledger, plan: &Plan) -> Result<SoFar, Error> {
-    let verify::SoFar { found, segments_done, limits } = verify::so_far(ledger, &plan.run).await?;
+    let verify::SoFar { found, segments_done, limits, .. } = verify::so_far(ledger, &plan.run).await?;
     Ok(SoFar { counts: found.counts(), segments_done, segments: plan.verify_segments(), limits })
 }
 

@@ -21,9 +21,9 @@ use crate::services::Services;
 
 /// Entries that are read at a time.
 const PAGE: usize = 1_000;
-/// A round that is older isn't gone on with: half of the time for which a cut-over goes by one (`cutover/gate.rs`) is left to
-/// whoever begins it anew.
-const OLDEST_ROUND: SignedDuration = SignedDuration::from_hours(12);
+/// A round in which nothing was compared for longer isn't gone on with: half of the time for which a cut-over goes by one
+/// (`cutover/gate.rs`) is over by then. One that takes days is, however often it is broken off.
+const LONGEST_BREAK: SignedDuration = SignedDuration::from_hours(12);
 
 /// How far a segment was compared, in one direction.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -32,6 +32,9 @@ pub(super) struct Checked {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cursor: Option<Value>,
     pub(super) done: bool,
+    /// When it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) at: Option<Timestamp>,
     pub(super) found: Found,
     /// Since when a worker has waited, or one before it, for what may hang.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,10 +68,10 @@ impl Default for Round {
 }
 
 impl Round {
-    /// Whether what it has compared counts for an attempt as well: by the same migration, and not long ago. Whoever takes up
-    /// failed items has mended something, were it in a function.
-    fn goes_on_in(&self, plan: &Plan, digest: &str, now: Timestamp) -> bool {
-        let is_young = self.began.is_none_or(|began| now.duration_since(began) < OLDEST_ROUND);
+    /// Whether what it has compared, at `last` for the last time, counts for an attempt as well: by the same migration, and not
+    /// long ago. Whoever takes up failed items has mended something, were it in a function.
+    fn goes_on_in(&self, plan: &Plan, digest: &str, last: Option<Timestamp>, now: Timestamp) -> bool {
+        let is_young = last.max(self.began).is_none_or(|last| now.duration_since(last) < LONGEST_BREAK);
         is_young && self.digest == digest && plan.scope == Scope::Segments
     }
 }
@@ -100,9 +103,10 @@ pub(crate) async fn begin(services: &Services, plan: &Plan) -> Result<(), Error>
         return Ok(());
     }
     let (now, digest) = ((services.clock)(), plan.definition.digest());
-    let is_over = so_far(ledger, run).await?.segments_done >= plan.verify_segments();
+    let SoFar { segments_done, last, .. } = so_far(ledger, run).await?;
+    let is_over = segments_done >= plan.verify_segments();
     let (number, began) = match before {
-        Some(before) if !is_over && before.goes_on_in(plan, &digest, now) => (before.number, before.began),
+        Some(before) if !is_over && before.goes_on_in(plan, &digest, last, now) => (before.number, before.began),
         Some(before) => (before.number + 1, None),
         None => (1, None),
     };
@@ -165,6 +169,8 @@ pub struct SoFar {
     pub found: Found,
     /// Segments that were compared to their ends, of both directions.
     pub segments_done: u32,
+    /// When something was compared last.
+    pub last: Option<Timestamp>,
     /// The limits that throttled requests have met.
     pub limits: BTreeSet<Limit>,
 }
@@ -175,6 +181,7 @@ pub async fn so_far(ledger: &Ledger, run: &RunId) -> Result<SoFar, Error> {
     for checked in ledger.bodies::<Checked>(run, &Entry::checked_prefix(round(ledger, run).await?.number)).await? {
         so_far.found += checked.found;
         so_far.segments_done += u32::from(checked.done);
+        so_far.last = so_far.last.max(checked.at);
         so_far.limits.extend(checked.limits);
     }
     Ok(so_far)

@@ -239,6 +239,7 @@ impl Verifier<'_> {
         }
         next.cursor = cut.cursor.or(next.cursor);
         next.done = cut.done;
+        next.at = Some((self.services.clock)());
         let (before, now, done) = (books.checkpoint.found, next.found, next.done);
         if books.turn_to(next, &beside).await? {
             self.services.observer.compared(number, &now.counts().since(&before.counts()), done);

@@ -45,6 +45,23 @@ async fn what_was_compared_long_ago_is_compared_anew() {
     assert!(verified.began >= plan.started + Duration::from_secs(12 * 3_600), "{verified:?}");
 }
 
+/// What takes days is broken off more than once.
+#[tokio::test(start_paused = true)]
+async fn however_long_ago_one_began_it_goes_on_where_something_was_compared_since() {
+    let copy = copied(REKEYED).await;
+    let mut plan = verifying(&copy, false, false);
+    (plan.definition.segments, plan.children) = ("2".parse().unwrap(), 2);
+    let services = copy.services();
+    for (attempt, child) in (1..).zip(0..4) {
+        half(&copy, &services, &Plan { attempt, ..plan.clone() }, child).await;
+        sleep(Duration::from_secs(8 * 3_600)).await;
+    }
+    migration::Task::Summarise.run(&services, json!({ "run": plan.run }), None).await.unwrap();
+    let verified = verify::verified(&copy.world.ledger, &plan.run).await.unwrap().unwrap();
+    assert_eq!((verified.round, verified.found.source_items, verified.found.target_items), (1, 60, 60), "{verified:?}");
+    assert!(verified.began < plan.started + Duration::from_secs(60), "{verified:?}");
+}
+
 #[tokio::test]
 async fn what_was_compared_by_another_migration_is_compared_anew() {
     let (copy, plan) = broken_off().await;
