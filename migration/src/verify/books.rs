@@ -21,8 +21,8 @@ use crate::services::Services;
 
 /// Entries that are read at a time.
 const PAGE: usize = 1_000;
-/// A round in which nothing was compared for longer isn't gone on with: half of the time for which a cut-over goes by one
-/// (`cutover/gate.rs`) is over by then. One that takes days is, however often it is broken off.
+/// A round in which nothing was compared for longer is begun anew: half of the time for which a cut-over goes by one
+/// (`cutover/gate.rs`) is over by then. How long ago it began doesn't matter: one that takes days may be broken off every day.
 const LONGEST_BREAK: SignedDuration = SignedDuration::from_hours(12);
 
 /// How far a segment was compared, in one direction.
@@ -32,7 +32,7 @@ pub(super) struct Checked {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cursor: Option<Value>,
     pub(super) done: bool,
-    /// When it was written.
+    /// When something of it was compared last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) at: Option<Timestamp>,
     pub(super) found: Found,
